@@ -1,0 +1,195 @@
+import type { Socket } from 'node:net';
+import type { z } from 'zod';
+import type { EvolutionStep, LiveTable } from '../domain/evolution.ts';
+import type { InstantText } from '../domain/instant.ts';
+import type {
+  Cursor,
+  Encoding,
+  Fence,
+  LandedTable,
+  LoadPlan,
+  LoadProgress,
+  LoadRecord,
+  Window,
+} from '../domain/load.ts';
+import type { Relation, SharedColumn, SharedTable } from '../domain/model.ts';
+import type { LogicalType } from '../domain/data-type.ts';
+
+/**
+ * The contract between Waybill and one outside system. A connector knows its system and nothing of our
+ * database or of Temporal. Everything it throws is a `Failure` whose texts hold no row value and no
+ * secret. Every verb may be repeated.
+ */
+
+/** One check of a connection, and what would mend it. */
+export interface Finding {
+  /** What was tried: `resolve`, `connect`, `authenticate`, `create schema`, `write`, … */
+  readonly name: string;
+  readonly status: 'ok' | 'warning' | 'error';
+  readonly message: string;
+  /** The statement or setting that is missing. */
+  readonly fix: string | undefined;
+}
+
+/** A column as the source has it. */
+export interface SourceColumn {
+  readonly name: string;
+  /** In the source's own words. */
+  readonly type: string;
+  /** Logical types it may be declared as, the closest first. */
+  readonly fits: readonly LogicalType[];
+  readonly nullable: boolean;
+}
+
+/** Whose rows: every read carries it, and a connector hands the id to its server as a parameter. */
+export interface Tenant {
+  readonly column: string;
+  readonly id: string;
+}
+
+export interface ReadRequest {
+  readonly relation: Relation;
+  /** In wire order: last-modified, then the key, then the others. */
+  readonly columns: readonly SharedColumn[];
+  readonly key: readonly SharedColumn[];
+  readonly lastModified: SharedColumn;
+  readonly tenant: Tenant;
+  readonly window: Window;
+  /** Exclusive, and inside the window. */
+  readonly resumeAfter: Cursor | undefined;
+  /** Rows above it count as new (`Batch.deltaRows`); undefined: all are. */
+  readonly deltaAfter: InstantText | undefined;
+  readonly encoding: Encoding;
+  /** A batch ends with the row that reaches either; it never has less than one row. */
+  readonly batchBytesMax: number;
+  readonly batchRowsMax: number;
+  /** A standby that has replayed less than this must not be read (`Fence.position`). */
+  readonly position: string | undefined;
+}
+
+/** Consecutive rows of one read, as bytes of the encoding asked for, complete in itself. */
+export interface Batch {
+  readonly chunks: readonly Buffer[];
+  readonly bytes: number;
+  readonly rows: number;
+  /** Rows above `ReadRequest.deltaAfter`. */
+  readonly deltaRows: number;
+  /** The place of the last row. */
+  readonly cursor: Cursor;
+}
+
+/** The vendor's database, read only. One instance is one login, used by one activity. */
+export interface Source extends AsyncDisposable {
+  /** Can we log in and read? Never throws for what it was asked to find out. */
+  check(): Promise<Finding[]>;
+  /** Columns of a table. @throws Failure `source_mismatch` (code MISS) where it does not exist. */
+  describe(relation: Relation): Promise<SourceColumn[]>;
+  /** Encodings in which this model could be read, the fastest first. @throws Failure `source_mismatch`. */
+  encodings(table: SharedTable): Promise<Encoding[]>;
+  /**
+   * A source time below which nothing can still be committed. To be taken before the read.
+   * @param previous the fence of the last finished load, which is held while the source cannot tell more
+   */
+  fence(table: SharedTable, previous: InstantText | undefined): Promise<Fence>;
+  /**
+   * The window's rows after the cursor in cursor order, from one snapshot. Leaving the loop early or
+   * aborting the signal stops the statement on the server.
+   */
+  read(request: ReadRequest, signal: AbortSignal): AsyncIterable<Batch>;
+}
+
+/** What a destination says once the last batch is visible. */
+export interface Receipt {
+  readonly watermark: InstantText | undefined;
+  /** Rows in the published copy, where this load published one. */
+  readonly rowsPublished: number | undefined;
+}
+
+/** What is known only at the end of a load. */
+export interface LoadClose {
+  readonly watermark: InstantText | undefined;
+  readonly fence: InstantText;
+  /** Whether `_transfer_status` calls it a full refresh. */
+  readonly isFullRefresh: boolean;
+  /** Rows this transfer moved, for `_transfer_status`. */
+  readonly rowsTransferred: number;
+}
+
+/** An opened load: the right to write under one epoch. */
+export interface Load {
+  readonly progress: LoadProgress;
+  /**
+   * Durable together with its cursor when it resolves. @returns rows that were new or different, where
+   * known. @throws Failure `fenced` under an old epoch, with nothing of the batch kept.
+   */
+  write(batch: Batch, signal: AbortSignal): Promise<{ rowsChanged: number | undefined }>;
+  /** Ends this pass and makes the next attempt a catch-up. @throws Failure `fenced`. */
+  startCatchUp(fence: InstantText): Promise<void>;
+  /**
+   * Makes the load visible where it was staged, and records watermark and change marker with it.
+   * Resumable: a killed publish goes on at its own checkpoint. Called again after success: changes nothing.
+   * @throws Failure `fenced`; `source_mismatch` where a key stands twice in one snapshot.
+   */
+  finish(close: LoadClose, signal: AbortSignal): Promise<Receipt>;
+}
+
+/** A change to one table, and what to record as applied once all its steps have succeeded. */
+export interface SchemaChange {
+  readonly modelId: string;
+  readonly table: LandedTable;
+  readonly steps: readonly EvolutionStep[];
+}
+
+/** One customer's database. One instance is one login, used by one activity. */
+export interface Destination extends AsyncDisposable {
+  /** Can we log in, create, write and read? Leaves nothing behind. Never throws for what it was asked. */
+  check(): Promise<Finding[]>;
+  /** The live table, or undefined where there is none. */
+  describe(table: string): Promise<LiveTable | undefined>;
+  /** What was landed of a model, and by whom; undefined where nothing ever was. */
+  recall(modelId: string): Promise<LoadRecord | undefined>;
+  /** The first of the wanted encodings that this table can take from such columns. */
+  accepts(table: LandedTable, offered: readonly Encoding[]): Encoding;
+  /** Applies additive steps one by one, safe against another process doing the same. */
+  apply(change: SchemaChange): Promise<void>;
+  /** Shows its epoch and begins the load or goes on with it. @throws Failure `fenced` where a higher epoch was seen. */
+  open(plan: LoadPlan, signal: AbortSignal): Promise<Load>;
+}
+
+/** What a connector gets to reach the outside: the one guarded way out. */
+export interface Reach {
+  /** A connected socket to a checked address. @throws Failure of the side that is opened. */
+  readonly socket: (target: { host: string; port: number; timeoutMs: number }) => Promise<Socket>;
+}
+
+export interface SourceRole {
+  readonly lookbackSeconds: number;
+  open(settings: unknown, reach: Reach): Promise<Source>;
+}
+
+export interface DestinationRole {
+  open(settings: unknown, reach: Reach): Promise<Destination>;
+}
+
+/** The parts of a connector that need its driver; loaded on first use. */
+export interface ConnectorRoles {
+  readonly source?: SourceRole;
+  readonly destination?: DestinationRole;
+}
+
+/**
+ * A connector as data: what the API needs for forms, validation and redaction, without its driver.
+ * Settings are zod objects whose fields carry `meta({ title, help?, secret?: true, place?: true })`:
+ * secrets are sealed and never echoed; places together say where the data lives.
+ */
+export interface ConnectorDeclaration {
+  /** `vendor` on the wire. */
+  readonly kind: string;
+  readonly title: string;
+  readonly source: z.ZodObject | undefined;
+  readonly destination: z.ZodObject | undefined;
+  readonly load: () => Promise<ConnectorRoles>;
+}
+
+/** By kind. The one list is `connectors/registry.ts`; tests add the memory connector. */
+export type ConnectorRegistry = ReadonlyMap<string, ConnectorDeclaration>;

@@ -1,0 +1,99 @@
+import { Failure } from './failure.ts';
+import type { LogicalType } from './data-type.ts';
+import type { LandedColumn, LandedTable } from './load.ts';
+
+/** One additive change. Applying a step that is already true changes nothing. */
+export type EvolutionStep =
+  | { readonly kind: 'create_schema' }
+  | { readonly kind: 'create_table'; readonly table: LandedTable }
+  | { readonly kind: 'add_column'; readonly table: string; readonly column: LandedColumn }
+  | { readonly kind: 'comment_table'; readonly table: string; readonly comment: string }
+  | {
+      readonly kind: 'comment_column';
+      readonly table: string;
+      readonly column: string;
+      readonly comment: string;
+    };
+
+/** A column as it really is at a destination. `logical` is undefined where no logical type lands as it. */
+export interface LiveColumn {
+  readonly name: string;
+  /** The type in the destination's own words, for messages. */
+  readonly type: string;
+  /** The logical types that land as this type: `jsonb` is what both `json` and `array` become. */
+  readonly fits: readonly LogicalType[];
+  readonly comment: string | undefined;
+}
+
+export interface LiveTable {
+  readonly kind: 'table' | 'other';
+  readonly columns: readonly LiveColumn[];
+  /** Key columns; empty where the table has no primary key. */
+  readonly key: readonly string[];
+  readonly comment: string | undefined;
+}
+
+/**
+ * The additive steps from the live table to the wanted one. Columns that the customer added, and
+ * columns that a later revision added already, are left alone: there is never a step back.
+ * @throws Failure `schema_conflict` when something stands in the way, saying what it is and what it should be.
+ */
+export function planEvolution(wanted: LandedTable, live: LiveTable | undefined): EvolutionStep[] {
+  if (live === undefined) return [{ kind: 'create_schema' }, { kind: 'create_table', table: wanted }];
+  checkShape(wanted, live);
+  const steps: EvolutionStep[] = [];
+  for (const column of wanted.columns) {
+    const existing = live.columns.find(({ name }) => name === column.name);
+    if (existing === undefined) {
+      checkAddable(wanted, column);
+      steps.push({ kind: 'add_column', table: wanted.name, column });
+    } else {
+      checkType(wanted, column, existing);
+    }
+    const comment = column.description;
+    if (comment !== undefined && comment !== existing?.comment) {
+      steps.push({ kind: 'comment_column', table: wanted.name, column: column.name, comment });
+    }
+  }
+  if (wanted.description !== undefined && wanted.description !== live.comment) {
+    steps.push({ kind: 'comment_table', table: wanted.name, comment: wanted.description });
+  }
+  return steps;
+}
+
+function checkShape(wanted: LandedTable, live: LiveTable): void {
+  if (live.kind !== 'table') {
+    throw new Failure(
+      'schema_conflict',
+      `${wanted.name} at the destination is not a plain table. Rename it, then ask for a full refresh.`,
+    );
+  }
+  const same =
+    live.key.length === wanted.key.length && wanted.key.every((name) => live.key.includes(name));
+  if (!same) {
+    const key = wanted.key.join(', ');
+    throw new Failure(
+      'schema_conflict',
+      live.key.length === 0
+        ? `Table ${wanted.name} at the destination has lost its primary key (${key}). Add it again.`
+        : `Table ${wanted.name} at the destination has the primary key (${live.key.join(', ')}); it should be (${key}).`,
+    );
+  }
+}
+
+function checkAddable(wanted: LandedTable, column: LandedColumn): void {
+  if (!wanted.key.includes(column.name)) return;
+  throw new Failure(
+    'schema_conflict',
+    `Table ${wanted.name} at the destination lacks its key column ${column.name}.`,
+  );
+}
+
+function checkType(wanted: LandedTable, column: LandedColumn, existing: LiveColumn): void {
+  if (existing.fits.includes(column.type)) return;
+  throw new Failure(
+    'schema_conflict',
+    `Column ${column.name} of table ${wanted.name} at the destination is ${existing.type}; ` +
+      `the model says ${column.type}.`,
+  );
+}

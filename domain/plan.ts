@@ -1,0 +1,193 @@
+import { Failure } from './failure.ts';
+import type { InstantText } from './instant.ts';
+import { compareInstants, earlier, instantFromMicros, later, minusSeconds } from './instant.ts';
+import type { Fence, LoadMode, LoadProgress, LoadRecord, Window } from './load.ts';
+
+/** How long an unfinished first load stays worth going on with. */
+export const unfinishedLoadDaysMax = 7;
+
+/** What the transfer asks for, and all that decides how one model of it is loaded. */
+export interface PlanRequest {
+  readonly transferId: string;
+  readonly revisionId: string;
+  readonly loadIdentity: string;
+  readonly owner: string;
+  readonly tableName: string;
+  readonly isFullRefresh: boolean;
+  /** As asked; both undefined where the transfer names no window. */
+  readonly explicitWindow: Window;
+  /** The later of the recipient's and the model's start bounds, in seconds since 1970. */
+  readonly startBoundEpochSeconds: number | undefined;
+  readonly lookbackSeconds: number;
+  readonly fence: Fence;
+  /** What the destination remembers of the model. */
+  readonly record: LoadRecord | undefined;
+  /** Whether a table of that name is there. */
+  readonly tableExists: boolean;
+  /** The record's owner is a destination of ours that was deleted: its table may be taken over. */
+  readonly ownerIsGone: boolean;
+}
+
+export interface LoadDecision {
+  readonly mode: LoadMode;
+  readonly window: Window;
+  /** Go on with the destination's unfinished load. */
+  readonly continues: boolean;
+  /** The watermark from which this run counts rows as new; undefined: all are. */
+  readonly watermark: InstantText | undefined;
+  readonly isExplicit: boolean;
+}
+
+/**
+ * Which rows to read, and how to land them.
+ * @throws Failure `schema_conflict` where the table is not ours, `destination_missing` where it has gone.
+ */
+export function planLoad(request: PlanRequest): LoadDecision {
+  checkOwner(request);
+  const { record, explicitWindow } = request;
+  const isExplicit = explicitWindow.after !== undefined || explicitWindow.upTo !== undefined;
+  // A full refresh of a range is an upsert of that range: publishing it would delete the rest.
+  const wantsAll = request.isFullRefresh && !isExplicit;
+  const hasCopy = record?.loadIdentity !== undefined && !request.ownerIsGone;
+  const isCopyOfThis = hasCopy && record.loadIdentity === request.loadIdentity;
+  if (wantsAll || !isCopyOfThis) {
+    // A copy of something else is void as a whole, so a window alone would not make it right.
+    return planReplace(request, isExplicit && !hasCopy);
+  }
+  checkTable(request);
+  const window = isExplicit
+    ? explicitWindow
+    : { after: incrementalStart(record.watermark, request), upTo: undefined };
+  return { mode: 'merge', window, continues: false, watermark: record.watermark, isExplicit };
+}
+
+function planReplace(request: PlanRequest, isExplicit: boolean): LoadDecision {
+  const window = isExplicit
+    ? request.explicitWindow
+    : { after: startBound(request), upTo: undefined };
+  const continues = mayContinue(request, window);
+  return { mode: 'replace', window, continues, watermark: undefined, isExplicit };
+}
+
+function startBound({ startBoundEpochSeconds: seconds }: PlanRequest): InstantText | undefined {
+  return seconds === undefined ? undefined : instantFromMicros(BigInt(seconds) * 1_000_000n);
+}
+
+function incrementalStart(watermark: InstantText | undefined, request: PlanRequest) {
+  // The start bound holds for every read, or the lookback would fetch rows from before it.
+  const start = watermark === undefined ? undefined : minusSeconds(watermark, request.lookbackSeconds);
+  return later(start, startBound(request));
+}
+
+/** A first load goes on in a later transfer of the same copy; a refresh only within its own transfer. */
+function mayContinue({ record, ...request }: PlanRequest, window: Window): boolean {
+  const unfinished = record?.unfinished;
+  if (unfinished === undefined || request.ownerIsGone || unfinished.mode !== 'replace') return false;
+  if (unfinished.loadIdentity !== request.loadIdentity) return false;
+  if (unfinished.transferId === request.transferId) return true;
+  const isFirstLoad = record?.loadIdentity !== request.loadIdentity;
+  const oldest = minusSeconds(request.fence.now, unfinishedLoadDaysMax * 86_400);
+  return (
+    isFirstLoad &&
+    !request.isFullRefresh &&
+    unfinished.revisionId === request.revisionId &&
+    isSameBound(unfinished.window.after, window.after) &&
+    isSameBound(unfinished.window.upTo, window.upTo) &&
+    compareInstants(unfinished.begunAt, oldest) >= 0
+  );
+}
+
+function isSameBound(a: InstantText | undefined, b: InstantText | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : compareInstants(a, b) === 0;
+}
+
+function checkOwner({ record, owner, ownerIsGone, tableExists, tableName }: PlanRequest): void {
+  if (tableExists && record?.loadIdentity === undefined && !ownerIsGone) {
+    throw new Failure(
+      'schema_conflict',
+      `Table ${tableName} at the destination was not made by Waybill. Rename it or choose another schema.`,
+    );
+  }
+  if (record !== undefined && record.owner !== owner && !ownerIsGone) {
+    throw new Failure(
+      'schema_conflict',
+      `Table ${tableName} at the destination belongs to another destination of Waybill. ` +
+        'Give this destination a schema of its own.',
+    );
+  }
+}
+
+function checkTable({ tableExists, tableName }: PlanRequest): void {
+  if (tableExists) return;
+  throw new Failure(
+    'destination_missing',
+    `Table ${tableName} is gone from the destination, although rows had been landed in it.`,
+  );
+}
+
+/** What to do when a slice has come to its end. */
+export type AfterSlice = 'go_on' | 'catch_up' | 'finish';
+
+export interface SliceEnd {
+  /** Whether the source had no more rows of the pass. */
+  readonly isExhausted: boolean;
+  readonly tookLongerThanSlice: boolean;
+  readonly progress: LoadProgress;
+  readonly window: Window;
+  readonly lookbackSeconds: number;
+}
+
+/**
+ * Each attempt is one snapshot; a pass that took more than one may have missed a row that moved between
+ * them, so it ends with a catch-up. A catch-up is one statement; it is repeated only while it takes so
+ * long that much can have moved meanwhile.
+ */
+export function afterSlice(end: SliceEnd): AfterSlice {
+  if (!end.isExhausted) return 'go_on';
+  const isOneSnapshot = end.progress.pass > 0 || end.progress.attempts === 1;
+  const mustCatchUp = end.progress.pass > 0 ? end.tookLongerThanSlice : !isOneSnapshot;
+  return mustCatchUp && catchUpWindow(end) !== undefined ? 'catch_up' : 'finish';
+}
+
+/** The window of a catch-up after the given pass, or undefined where the window ends below it. */
+export function catchUpWindow(
+  end: Pick<SliceEnd, 'progress' | 'window' | 'lookbackSeconds'>,
+): Window | undefined {
+  const landed = earlier(end.progress.fence, end.progress.greatest ?? end.progress.fence);
+  const after = later(minusSeconds(landed, end.lookbackSeconds), end.window.after);
+  const { upTo } = end.window;
+  return upTo !== undefined && compareInstants(after, upTo) >= 0 ? undefined : { after, upTo };
+}
+
+/**
+ * The last slice reads to its end whatever its budget: without it, a source that is written faster than
+ * we read would never be caught. It is the one that opens past the source time of the plan.
+ */
+export function isLastSlice(progress: LoadProgress, planned: Fence): boolean {
+  if (progress.pass > 0) return true;
+  const cursor = progress.resumeAfter;
+  return cursor !== undefined && compareInstants(cursor.lastModified, planned.now) >= 0;
+}
+
+/**
+ * The watermark once a load has finished: the lower of its fence and the greatest value ever landed.
+ * It never goes back, and an explicit window moves it only where it leaves no gap.
+ */
+export function nextWatermark(load: {
+  readonly decision: LoadDecision;
+  readonly fence: InstantText;
+  readonly progress: LoadProgress;
+}): InstantText | undefined {
+  const { decision, fence, progress } = load;
+  if (decision.isExplicit && !reachesPast(decision)) return progress.watermark;
+  const { upTo } = decision.window;
+  const covered = earlier(fence, upTo);
+  const reached = progress.greatest === undefined ? decision.window.after : earlier(covered, progress.greatest);
+  return later(reached, progress.watermark);
+}
+
+function reachesPast({ window, watermark }: LoadDecision): boolean {
+  if (watermark === undefined) return window.after === undefined;
+  const startsBelow = window.after === undefined || compareInstants(window.after, watermark) <= 0;
+  return startsBelow && (window.upTo === undefined || compareInstants(window.upTo, watermark) > 0);
+}

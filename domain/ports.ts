@@ -1,0 +1,20 @@
+import type { Environment } from './statuses.ts';
+
+/** What the API and the activities ask of the workflow engine. Its one implementation is in `bin/`. */
+export interface WorkflowPort {
+  /** Starts the destination's queue if it is not open, and tells it that a transfer waits. May be repeated. */
+  ring(destinationId: string, transferId: string): Promise<void>;
+  /** Asks a running transfer to stop; returns at once. */
+  cancelTransfer(transferId: string): Promise<void>;
+  pauseTransfer(transferId: string): Promise<void>;
+  resumeTransfer(transferId: string): Promise<void>;
+  /** Runs a stored probe in a worker and waits for its end. @throws Failure `unavailable` without a worker. */
+  runProbe(probeId: string, environment: Environment): Promise<void>;
+  /** Whether the transfer's workflow is open, has closed, or was never there. */
+  describeTransfer(transferId: string): Promise<WorkflowState>;
+  describeQueue(destinationId: string): Promise<WorkflowState>;
+  /** @throws Failure `unavailable` when the engine does not answer. */
+  ping(): Promise<void>;
+}
+
+export type WorkflowState = 'open' | 'closed' | 'not_found';

@@ -1,0 +1,44 @@
+// Each status exists once: these lists feed the database enums, the API and the pages.
+
+export const environments = ['staging', 'prod'] as const;
+export type Environment = (typeof environments)[number];
+
+export const transferStatuses = [
+  'PENDING',
+  'RUNNING',
+  'SUCCESS',
+  'PARTIAL_FAILURE',
+  'ERROR',
+  'CANCELLED',
+  'EXPIRED',
+  'ORPHANED',
+] as const;
+export type TransferStatus = (typeof transferStatuses)[number];
+
+export const modelStatuses = ['PENDING', 'RUNNING', 'SUCCESS', 'ERROR', 'CANCELLED'] as const;
+export type ModelStatus = (typeof modelStatuses)[number];
+
+export const transferTriggers = ['manual', 'schedule', 'backfill'] as const;
+export type TransferTrigger = (typeof transferTriggers)[number];
+
+export const actorTypes = ['user', 'api_key', 'recipient', 'unknown'] as const;
+export type ActorType = (typeof actorTypes)[number];
+
+/** Who did it: for the audit log and the transfer row. */
+export interface Actor {
+  readonly id: string;
+  readonly type: ActorType;
+}
+
+/** Whether a transfer has reached a status it can never leave. */
+export function isFinal(status: TransferStatus): boolean {
+  return status !== 'PENDING' && status !== 'RUNNING';
+}
+
+/** What the transfer as a whole came to, from what each of its models came to. */
+export function outcomeOf(models: readonly ModelStatus[]): TransferStatus {
+  const succeeded = models.filter((status) => status === 'SUCCESS').length;
+  if (succeeded === models.length) return 'SUCCESS';
+  if (models.includes('ERROR')) return succeeded > 0 ? 'PARTIAL_FAILURE' : 'ERROR';
+  return 'CANCELLED';
+}

@@ -1,0 +1,39 @@
+// What the API, the workflows and the worker must agree on, as plain values: no Temporal import here.
+
+/** Task queues. `control` serves workflows and short activities, `data` everything that moves rows. */
+export interface TaskQueues {
+  readonly control: string;
+  readonly data: string;
+}
+
+export const defaultTaskQueues: TaskQueues = { control: 'control', data: 'data' };
+
+export const workflowIds = {
+  destination: (destinationId: string) => `destination/${destinationId}`,
+  transfer: (transferId: string) => `transfer/${transferId}`,
+  model: (transferId: string, modelId: string) => `transfer/${transferId}/${modelId}`,
+  probe: (probeId: string) => `probe/${probeId}`,
+  reconcile: 'reconcile',
+} as const;
+
+export const messageNames = {
+  /** To a destination's queue: look at the rows again. */
+  ring: 'ring',
+  /** To a transfer, and from it to its models. */
+  pause: 'pause',
+  resume: 'resume',
+  /** For debugging: where a model or transfer stands. */
+  progress: 'progress',
+} as const;
+
+/** Custom search attributes; `npm run dev` and compose register them in the namespace. */
+export const searchAttributes = {
+  RecipientId: 'Keyword',
+  DestinationId: 'Keyword',
+  ModelId: 'Keyword',
+  TransferId: 'Keyword',
+  TransferTrigger: 'Keyword',
+  TransferPhase: 'Keyword',
+  WindowEnd: 'Datetime',
+  RowsWritten: 'Int',
+} as const;
