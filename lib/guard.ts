@@ -140,11 +140,11 @@ function connectOnce(
     const socket = connect({ ...place, noDelay: true, keepAlive: true });
     const giveUp = (): void => void socket.destroy(new Error('no answer in time'));
     limit.addEventListener('abort', giveUp);
-    socket.once('error', reject);
+    // It stays after connecting: a socket that fails before its driver listens must not end the process.
+    socket.on('error', reject);
     socket.once('close', () => limit.removeEventListener('abort', giveUp));
     socket.once('connect', () => {
       limit.removeEventListener('abort', giveUp);
-      socket.removeListener('error', reject);
       resolve(socket);
     });
   });

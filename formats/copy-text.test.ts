@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Failure } from '../domain/failure.ts';
+import { cutCopyText, encodeCopyTextRow, parseCopyTextRows } from './copy-text.ts';
+
+const hard = ['', '\\', '\\N', '\\.', 'a\tb', 'a\nb', 'a\r\nb', '\b\f\v', 'é😀', '\u0001\u001f\u007f', '\ufeffx', 'N', '.'];
+
+test('hard values go there and back', () => {
+  const row = [...hard, null];
+  expect(parseCopyTextRows(encodeCopyTextRow(row))).toEqual([row]);
+});
+
+test('any values go there and back, and a row has one newline', () => {
+  const values = fc.array(fc.option(fc.string({ unit: 'binary' })), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(values, { maxLength: 6 }), (rows) => {
+      const encoded = rows.map(encodeCopyTextRow);
+      expect(encoded.every((bytes) => bytes.indexOf(10) === bytes.length - 1)).toBe(true);
+      expect(parseCopyTextRows(Buffer.concat(encoded))).toEqual(rows);
+    }),
+  );
+});
+
+test('the spelling is that of the server', () => {
+  expect(encodeCopyTextRow(['a\tb\\', null, '', '\n\r\b\f\v']).toString()).toBe('a\\tb\\\\\t\\N\t\t\\n\\r\\b\\f\\v\n');
+});
+
+test('no bytes are no rows, and an empty line is one empty value', () => {
+  expect(parseCopyTextRows(Buffer.alloc(0))).toEqual([]);
+  expect(parseCopyTextRows(Buffer.from('\n'))).toEqual([['']]);
+});
+
+describe('what no server sends is refused without being repeated', () => {
+  test.each(['secret', 'a\\.\n', 'secret\\x41\n', 'secret\\101\n', 'secret\\\n', 'a\\Nb\n'])('%j', (text) => {
+    try {
+      parseCopyTextRows(Buffer.from(text));
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(Failure);
+      expect(JSON.stringify(error) + String(error)).not.toContain('secret');
+    }
+  });
+
+  test('bytes that are not UTF-8, in a row or in a cursor', async () => {
+    const bytes = Buffer.from([0x61, 0xff, 0x0a]);
+    expect(() => parseCopyTextRows(bytes)).toThrow(Failure);
+    async function* stream(): AsyncGenerator<Buffer> {
+      yield bytes;
+    }
+    const batches = cutCopyText(stream(), { batchBytesMax: 9, batchRowsMax: 9, cursorFields: 1 });
+    await expect(batches.next()).rejects.toThrow(Failure);
+  });
+});
+
+test('a cursor of no fields is allowed, for rows of no columns too', async () => {
+  async function* stream(): AsyncGenerator<Buffer> {
+    yield Buffer.from('\n\n');
+  }
+  const batches = cutCopyText(stream(), { batchBytesMax: 9, batchRowsMax: 9, cursorFields: 0 });
+  expect(await Array.fromAsync(batches)).toMatchObject([{ rows: 2, bytes: 2, cursor: [] }]);
+});
