@@ -63,9 +63,13 @@ test.each<[BinaryCursorType, string, string]>([
   expect(binaryValueText(type, Buffer.from(hex, 'hex'))).toBe(text);
 });
 
-test.each<[BinaryCursorType, number]>([['uuid', 15], ['int8', 4], ['timestamptz', 9], ['date', 0]])(
-  'a %s of %d bytes is refused',
-  (type, length) => expect(() => binaryValueText(type, Buffer.alloc(length))).toThrow(RangeError),
+test.each<[BinaryCursorType, number]>([
+  ['uuid', 15],
+  ['int8', 4],
+  ['timestamptz', 9],
+  ['date', 0],
+])('a %s of %d bytes is refused', (type, length) =>
+  expect(() => binaryValueText(type, Buffer.alloc(length))).toThrow(RangeError),
 );
 
 test('text that is not UTF-8 is refused', () => {

@@ -91,7 +91,10 @@ function civilDate(days: number): { date: string; era: '' | ' BC' } {
   const sinceMarch = days + 730_425; // from 0000-03-01
   const cycle = Math.floor(sinceMarch / 146_097); // of 400 years
   const dayOfCycle = sinceMarch - cycle * 146_097;
-  const leapDays = Math.floor(dayOfCycle / 1_460) - Math.floor(dayOfCycle / 36_524) + Math.floor(dayOfCycle / 146_096);
+  const leapDays =
+    Math.floor(dayOfCycle / 1_460) -
+    Math.floor(dayOfCycle / 36_524) +
+    Math.floor(dayOfCycle / 146_096);
   const yearOfCycle = Math.floor((dayOfCycle - leapDays) / 365);
   const firstDay = 365 * yearOfCycle + Math.floor(yearOfCycle / 4) - Math.floor(yearOfCycle / 100);
   const dayOfYear = dayOfCycle - firstDay;

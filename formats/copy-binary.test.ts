@@ -8,7 +8,9 @@ async function cut(hex: string, cursorTypes: BinaryCursorType[] = ['int2']) {
   async function* stream(): AsyncGenerator<Buffer> {
     yield Buffer.from(hex, 'hex');
   }
-  return Array.fromAsync(cutCopyBinary(stream(), { batchBytesMax: 1e6, batchRowsMax: 1e6, cursorTypes }));
+  return Array.fromAsync(
+    cutCopyBinary(stream(), { batchBytesMax: 1e6, batchRowsMax: 1e6, cursorTypes }),
+  );
 }
 
 test('no rows are 21 bytes and no batch', async () => {
@@ -17,7 +19,9 @@ test('no rows are 21 bytes and no batch', async () => {
 
 test('rows of no fields and null fields are rows', async () => {
   expect(await cut(`${header}00000000ffff`, [])).toMatchObject([{ rows: 2, cursor: [] }]);
-  expect(await cut(`${header}0001ffffffffffff`)).toMatchObject([{ rows: 1, bytes: 27, cursor: [null] }]);
+  expect(await cut(`${header}0001ffffffffffff`)).toMatchObject([
+    { rows: 1, bytes: 27, cursor: [null] },
+  ]);
 });
 
 test.each([

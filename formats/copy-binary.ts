@@ -43,6 +43,7 @@ class BinaryScanner implements RowScanner {
   }
 
   skipHeader(chunk: Buffer): number {
+    if (this.headerBytes === header.length) return 0;
     const part = chunk.subarray(0, header.length - this.headerBytes);
     const wanted = header.subarray(this.headerBytes, this.headerBytes + part.length);
     // Flags and extensions are for row OIDs, which no server since 12 sends.
@@ -70,7 +71,8 @@ class BinaryScanner implements RowScanner {
   }
 
   cursor(prefix: Buffer): (string | null)[] | undefined {
-    if (prefix.readInt16BE(0) < this.cursorTypes.length) throw malformed('a row has fewer fields than its cursor');
+    if (prefix.readInt16BE(0) < this.cursorTypes.length)
+      throw malformed('a row has fewer fields than its cursor');
     const fields: (string | null)[] = [];
     let at = 2;
     for (const type of this.cursorTypes) {
@@ -119,7 +121,10 @@ class BinaryScanner implements RowScanner {
   private beginField(length: number): void {
     if (length < -1) throw malformed('a negative field length');
     if (length > this.rowBytesMax) {
-      throw new Failure('limit_reached', `A value of the source is longer than ${this.rowBytesMax} bytes.`);
+      throw new Failure(
+        'limit_reached',
+        `A value of the source is longer than ${this.rowBytesMax} bytes.`,
+      );
     }
     if (length <= 0) return this.endField();
     this.valueBytesLeft = length;

@@ -81,7 +81,10 @@ const characterOf = new Map(escapes);
 const letterOf = new Map(escapes.map(([letter, character]) => [character, letter]));
 
 function escapeValue(value: string): string {
-  return value.replace(/[\b\f\n\r\t\v\\]/g, (found) => `\\${must(letterOf.get(found), 'an escape')}`);
+  return value.replace(
+    /[\b\f\n\r\t\v\\]/g,
+    (found) => `\\${must(letterOf.get(found), 'an escape')}`,
+  );
 }
 
 function decodeField(bytes: Buffer): string | null {

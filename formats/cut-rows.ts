@@ -107,19 +107,24 @@ class RowPile {
     this.tailBytes += chunk.length - start;
     if (this.tailBytes > this.limits.rowBytesMax) throw rowTooLong(this.limits.rowBytesMax);
     // So few bytes may still be the end of the stream instead of a row.
-    if (this.tailBytes > this.scanner.trailer.length && this.isFullFor(this.tailBytes)) yield this.close();
+    if (this.tailBytes > this.scanner.trailer.length && this.isFullFor(this.tailBytes))
+      yield this.close();
   }
 
   /** The last batch, if rows are left. Throws where the stream stopped in the middle. */
   end(): CutBatch | undefined {
-    const isWhole = this.tailBytes <= this.scanner.trailer.length && this.scanner.isEnd(Buffer.concat(this.tail));
-    if (!isWhole) throw new Failure('source_unreachable', 'The source stopped in the middle of its answer.');
+    const isWhole =
+      this.tailBytes <= this.scanner.trailer.length && this.scanner.isEnd(Buffer.concat(this.tail));
+    if (!isWhole)
+      throw new Failure('source_unreachable', 'The source stopped in the middle of its answer.');
     return this.rows > 0 ? this.close() : undefined;
   }
 
   private isFullFor(rowBytes: number): boolean {
     if (this.rows === 0) return false;
-    return this.rows >= this.limits.batchRowsMax || this.bytes + rowBytes > this.limits.batchBytesMax;
+    return (
+      this.rows >= this.limits.batchRowsMax || this.bytes + rowBytes > this.limits.batchBytesMax
+    );
   }
 
   private keep(chunk: Buffer, from: number, to: number): void {
@@ -150,7 +155,12 @@ class RowPile {
       throw new Failure('limit_reached', sentence, { code: 'KEYS' });
     }
     const chunks = [header, ...this.chunks, trailer].filter((chunk) => chunk.length > 0);
-    const batch = { chunks, rows: this.rows, bytes: header.length + this.bytes + trailer.length, cursor };
+    const batch = {
+      chunks,
+      rows: this.rows,
+      bytes: header.length + this.bytes + trailer.length,
+      cursor,
+    };
     this.rowsTotal += this.rows;
     this.chunks = [];
     this.bytes = 0;

@@ -2,7 +2,14 @@ import { lookup as lookupName } from 'node:dns/promises';
 import { connect, type BlockList, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { domainToASCII } from 'node:url';
-import { canonical, embeddedV4, isListed, listNetworks, parseAddress, type Address } from './address.ts';
+import {
+  canonical,
+  embeddedV4,
+  isListed,
+  listNetworks,
+  parseAddress,
+  type Address,
+} from './address.ts';
 
 /** Nobody may reach these through us: link-local, cloud metadata, and what is no single machine. */
 const neverAllowed = listNetworks([
@@ -85,7 +92,9 @@ export function createGuard(options: GuardOptions): Guard {
     const services = options.forbidden.filter((service) => service.port === target.port);
     for (const service of services) {
       const addresses = await addressesOf(parseHost(service.host), lookup);
-      const same = addresses.some((one) => target.addresses.some((other) => isSameMachine(one, other)));
+      const same = addresses.some((one) =>
+        target.addresses.some((other) => isSameMachine(one, other)),
+      );
       if (same) return true;
     }
     return false;
@@ -99,7 +108,8 @@ export function createGuard(options: GuardOptions): Guard {
       const addresses = await unlessAborted(addressesOf(host, lookup), signal);
       const [first] = addresses;
       if (!first) throw new GuardError('unknown_host');
-      if (!addresses.every((address) => isOpen(address, allowed))) throw new GuardError('not_allowed');
+      if (!addresses.every((address) => isOpen(address, allowed)))
+        throw new GuardError('not_allowed');
       const name = typeof host === 'string' ? host : host.address;
       const target = { ...first, addresses, port, host: name };
       if (await unlessAborted(isOurs(target, lookup), signal)) throw new GuardError('not_allowed');
@@ -136,7 +146,10 @@ function connectOnce(
   signal: AbortSignal | undefined,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const limit = AbortSignal.any([AbortSignal.timeout(Math.ceil(timeoutMs)), ...(signal ? [signal] : [])]);
+    const limit = AbortSignal.any([
+      AbortSignal.timeout(Math.ceil(timeoutMs)),
+      ...(signal ? [signal] : []),
+    ]);
     const socket = connect({ ...place, noDelay: true, keepAlive: true });
     const giveUp = (): void => void socket.destroy(new Error('no answer in time'));
     limit.addEventListener('abort', giveUp);

@@ -6,7 +6,9 @@ test('must gives back what is there, falsy or not', () => {
 });
 
 test('must says what is missing', () => {
-  expect(() => must(undefined, 'the first model')).toThrow(new BrokenAssumption('missing: the first model'));
+  expect(() => must(undefined, 'the first model')).toThrow(
+    new BrokenAssumption('missing: the first model'),
+  );
   expect(() => must(null, 'a row')).toThrow(BrokenAssumption);
 });
 
@@ -14,5 +16,7 @@ test('assert narrows, and says what was not so', () => {
   const value: string | number = JSON.parse('"text"');
   assert(typeof value === 'string', 'a text');
   expect(value.length).toBe(4);
-  expect(() => assert(value === '', 'an empty text')).toThrow(new BrokenAssumption('not so: an empty text'));
+  expect(() => assert(value === '', 'an empty text')).toThrow(
+    new BrokenAssumption('not so: an empty text'),
+  );
 });

@@ -32,7 +32,10 @@ export async function overlap<T>(
 }
 
 /** A sink that throws before its first await counts as a failed write like any other. */
-async function startWrite<T>(write: (item: T) => Promise<void | 'stop'>, item: T): Promise<void | 'stop'> {
+async function startWrite<T>(
+  write: (item: T) => Promise<void | 'stop'>,
+  item: T,
+): Promise<void | 'stop'> {
   return write(item);
 }
 

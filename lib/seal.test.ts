@@ -30,7 +30,9 @@ test('whatever is sealed opens at its own place', () => {
 
 test('the same secret never looks the same twice', () => {
   const sealer = createSealer([current]);
-  const parts = [sealer.seal('s', place), sealer.seal('s', place)].map((sealed) => sealed.split('.'));
+  const parts = [sealer.seal('s', place), sealer.seal('s', place)].map((sealed) =>
+    sealed.split('.'),
+  );
   for (const part of [2, 3, 4]) expect(parts[0]?.[part]).not.toBe(parts[1]?.[part]);
 });
 
@@ -47,7 +49,10 @@ test('no changed character goes unnoticed', () => {
   for (let at = 0; at < sealed.length; at += 1) {
     const other = sealed[at] === 'A' ? 'B' : 'A';
     const changed = sealed.slice(0, at) + other + sealed.slice(at + 1);
-    expect(codeOf(() => sealer.open(changed, place)), `at ${at}`).not.toBe('none');
+    expect(
+      codeOf(() => sealer.open(changed, place)),
+      `at ${at}`,
+    ).not.toBe('none');
   }
 });
 

@@ -47,7 +47,8 @@ export function createSealer(keys: readonly SealKey[]): Sealer {
   const [first] = keys;
   if (!first) throw new SealError('bad_key', 'sealing needs at least one key');
   const byId = new Map(keys.map((key) => [checkKey(key).id, key]));
-  if (byId.size !== keys.length) throw new SealError('bad_key', 'two sealing keys have the same id');
+  if (byId.size !== keys.length)
+    throw new SealError('bad_key', 'two sealing keys have the same id');
 
   function wrap(dataKey: Buffer, context: string): string {
     const nonce = randomBytes(nonceBytes);
@@ -67,7 +68,11 @@ export function createSealer(keys: readonly SealKey[]): Sealer {
     seal(plain, context) {
       const dataKey = randomBytes(keyBytes);
       const nonce = randomBytes(nonceBytes);
-      const body = encrypt(Buffer.from(plain, 'utf8'), { key: dataKey, nonce, context: `secret/${context}` });
+      const body = encrypt(Buffer.from(plain, 'utf8'), {
+        key: dataKey,
+        nonce,
+        context: `secret/${context}`,
+      });
       return join(first.id, wrap(dataKey, context), nonce, body);
     },
     open(sealed, context) {
@@ -125,7 +130,10 @@ function checkKey(key: SealKey): SealKey {
     throw new SealError('bad_key', 'the id of a sealing key is 1 to 64 of A-Z, a-z, 0-9, _ and -');
   }
   if (key.key.length !== keyBytes) {
-    throw new SealError('bad_key', `sealing key ${key.id} has ${key.key.length} bytes, not ${keyBytes}`);
+    throw new SealError(
+      'bad_key',
+      `sealing key ${key.id} has ${key.key.length} bytes, not ${keyBytes}`,
+    );
   }
   return key;
 }
@@ -147,7 +155,10 @@ function decrypt(sealed: Buffer, box: Box): Buffer {
   decipher.setAAD(Buffer.from(box.context, 'utf8'));
   decipher.setAuthTag(sealed.subarray(sealed.length - tagBytes));
   try {
-    return Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - tagBytes)), decipher.final()]);
+    return Buffer.concat([
+      decipher.update(sealed.subarray(0, sealed.length - tagBytes)),
+      decipher.final(),
+    ]);
   } catch {
     throw new SealError('tampered', 'the sealed value was changed or belongs to another place');
   }
