@@ -18,6 +18,7 @@ import type { ErrorObject } from '../domain/failure.ts';
 import type { InstantText } from '../domain/instant.ts';
 import type { LandedTable } from '../domain/load.ts';
 import type { ModelDefinition } from '../domain/model.ts';
+import type { StoredPlan } from '../domain/plan.ts';
 import {
   actorTypes,
   environments,
@@ -278,7 +279,7 @@ export const transferModels = snakeCase.table(
     sourceId: refersTo(() => sources.id).notNull(),
     sourceConnectionId: refersTo(() => connections.id),
     status: modelStatus().notNull(),
-    plan: jsonb().$type<JsonObject>(),
+    plan: jsonb().$type<StoredPlan>(),
     guarantee: jsonb().$type<JsonObject>(),
     rows: bigint({ mode: 'number' }).notNull().default(0),
     deltaRows: bigint({ mode: 'number' }).notNull().default(0),
