@@ -1,7 +1,7 @@
 import { Failure } from './failure.ts';
 import type { InstantText } from './instant.ts';
 import { compareInstants, earlier, instantFromMicros, later, minusSeconds } from './instant.ts';
-import type { Fence, LoadMode, LoadProgress, LoadRecord, Window } from './load.ts';
+import type { Encoding, Fence, LoadMode, LoadProgress, LoadRecord, Window } from './load.ts';
 
 /** How long an unfinished first load stays worth going on with. */
 export const unfinishedLoadDaysMax = 7;
@@ -48,17 +48,20 @@ export function planLoad(request: PlanRequest): LoadDecision {
   const isExplicit = explicitWindow.after !== undefined || explicitWindow.upTo !== undefined;
   // A full refresh of a range is an upsert of that range: publishing it would delete the rest.
   const wantsAll = request.isFullRefresh && !isExplicit;
-  const hasCopy = record?.loadIdentity !== undefined && !request.ownerIsGone;
-  const isCopyOfThis = hasCopy && record.loadIdentity === request.loadIdentity;
-  if (wantsAll || !isCopyOfThis) {
+  if (wantsAll || record === undefined || !isCopyOfThis(request)) {
     // A copy of something else is void as a whole, so a window alone would not make it right.
-    return planReplace(request, isExplicit && !hasCopy);
+    return planReplace(request, isExplicit && record?.loadIdentity === undefined);
   }
   checkTable(request);
   const window = isExplicit
     ? explicitWindow
     : { after: incrementalStart(record.watermark, request), upTo: undefined };
   return { mode: 'merge', window, continues: false, watermark: record.watermark, isExplicit };
+}
+
+/** A table under another name is another copy: a rename is a removal and an addition. */
+function isCopyOfThis({ record, loadIdentity, tableName, ownerIsGone }: PlanRequest): boolean {
+  return !ownerIsGone && record?.loadIdentity === loadIdentity && record.table === tableName;
 }
 
 function planReplace(request: PlanRequest, isExplicit: boolean): LoadDecision {
@@ -75,20 +78,21 @@ function startBound({ startBoundEpochSeconds: seconds }: PlanRequest): InstantTe
 
 function incrementalStart(watermark: InstantText | undefined, request: PlanRequest) {
   // The start bound holds for every read, or the lookback would fetch rows from before it.
-  const start = watermark === undefined ? undefined : minusSeconds(watermark, request.lookbackSeconds);
+  const start =
+    watermark === undefined ? undefined : minusSeconds(watermark, request.lookbackSeconds);
   return later(start, startBound(request));
 }
 
 /** A first load goes on in a later transfer of the same copy; a refresh only within its own transfer. */
-function mayContinue({ record, ...request }: PlanRequest, window: Window): boolean {
-  const unfinished = record?.unfinished;
-  if (unfinished === undefined || request.ownerIsGone || unfinished.mode !== 'replace') return false;
+function mayContinue(request: PlanRequest, window: Window): boolean {
+  const unfinished = request.record?.unfinished;
+  if (unfinished === undefined || request.ownerIsGone || unfinished.mode !== 'replace')
+    return false;
   if (unfinished.loadIdentity !== request.loadIdentity) return false;
   if (unfinished.transferId === request.transferId) return true;
-  const isFirstLoad = record?.loadIdentity !== request.loadIdentity;
   const oldest = minusSeconds(request.fence.now, unfinishedLoadDaysMax * 86_400);
   return (
-    isFirstLoad &&
+    !isCopyOfThis(request) &&
     !request.isFullRefresh &&
     unfinished.revisionId === request.revisionId &&
     isSameBound(unfinished.window.after, window.after) &&
@@ -102,7 +106,8 @@ function isSameBound(a: InstantText | undefined, b: InstantText | undefined): bo
 }
 
 function checkOwner({ record, owner, ownerIsGone, tableExists, tableName }: PlanRequest): void {
-  if (tableExists && record?.loadIdentity === undefined && !ownerIsGone) {
+  const isOurs = record?.loadIdentity !== undefined && record.table === tableName;
+  if (tableExists && !isOurs) {
     throw new Failure(
       'schema_conflict',
       `Table ${tableName} at the destination was not made by Waybill. Rename it or choose another schema.`,
@@ -182,7 +187,8 @@ export function nextWatermark(load: {
   if (decision.isExplicit && !reachesPast(decision)) return progress.watermark;
   const { upTo } = decision.window;
   const covered = earlier(fence, upTo);
-  const reached = progress.greatest === undefined ? decision.window.after : earlier(covered, progress.greatest);
+  const reached =
+    progress.greatest === undefined ? decision.window.after : earlier(covered, progress.greatest);
   return later(reached, progress.watermark);
 }
 
@@ -190,4 +196,13 @@ function reachesPast({ window, watermark }: LoadDecision): boolean {
   if (watermark === undefined) return window.after === undefined;
   const startsBelow = window.after === undefined || compareInstants(window.after, watermark) <= 0;
   return startsBelow && (window.upTo === undefined || compareInstants(window.upTo, watermark) > 0);
+}
+
+/** A plan as it is kept with the transfer: made once, so that every attempt of every step goes by the same. */
+export interface StoredPlan {
+  readonly decision: LoadDecision;
+  readonly fence: Fence;
+  readonly lookbackSeconds: number;
+  readonly encoding: Encoding;
+  readonly loadIdentity: string;
 }
