@@ -107,16 +107,16 @@ class RowPile {
     this.tailBytes += chunk.length - start;
     if (this.tailBytes > this.limits.rowBytesMax) throw rowTooLong(this.limits.rowBytesMax);
     // So few bytes may still be the end of the stream instead of a row.
-    if (this.tailBytes > this.scanner.trailer.length && this.isFullFor(this.tailBytes))
-      yield this.close();
+    const isRow = this.tailBytes > this.scanner.trailer.length;
+    if (isRow && this.isFullFor(this.tailBytes)) yield this.close();
   }
 
   /** The last batch, if rows are left. Throws where the stream stopped in the middle. */
   end(): CutBatch | undefined {
-    const isWhole =
-      this.tailBytes <= this.scanner.trailer.length && this.scanner.isEnd(Buffer.concat(this.tail));
-    if (!isWhole)
+    const isRow = this.tailBytes > this.scanner.trailer.length;
+    if (isRow || !this.scanner.isEnd(Buffer.concat(this.tail))) {
       throw new Failure('source_unreachable', 'The source stopped in the middle of its answer.');
+    }
     return this.rows > 0 ? this.close() : undefined;
   }
 
