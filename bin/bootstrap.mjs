@@ -38,10 +38,12 @@ async function main() {
 function isInstalled() {
   const wanted = readJson('package-lock.json')?.packages;
   const present = readJson('node_modules/.package-lock.json')?.packages;
-  if (wanted === undefined) stop('package-lock.json is missing or broken: git checkout package-lock.json');
+  if (wanted === undefined)
+    stop('package-lock.json is missing or broken: git checkout package-lock.json');
   if (present === undefined) return false;
   return Object.entries(wanted).every(
-    ([path, entry]) => path === '' || !isNeededHere(entry) || present[path]?.version === entry.version,
+    ([path, entry]) =>
+      path === '' || !isNeededHere(entry) || present[path]?.version === entry.version,
   );
 }
 
@@ -60,7 +62,9 @@ async function install() {
   const modules = join(root, 'node_modules');
   const unfinished = !existsSync(join(modules, '.package-lock.json'));
   const reason = unfinished ? 'Packages are not installed yet' : 'The list of packages has changed';
-  console.error(`${reason}: installing them into node_modules. Usually takes half a minute to two minutes.`);
+  console.error(
+    `${reason}: installing them into node_modules. Usually takes half a minute to two minutes.`,
+  );
   const startedAt = Date.now();
   // An install that was interrupted leaves half a package behind, which npm would take for a whole one.
   if (unfinished) rmSync(modules, { recursive: true, force: true });
@@ -71,11 +75,13 @@ async function install() {
     ...['install', '--no-save', '--include=dev', '--include=optional'],
     ...['--engine-strict=false', '--loglevel=error'],
   ]);
-  if (code !== 0) stop('npm install failed (see above). Mend the cause, then give the same command again.');
+  if (code !== 0)
+    stop('npm install failed (see above). Mend the cause, then give the same command again.');
   console.error(`Packages installed in ${Math.round((Date.now() - startedAt) / 1000)} s.`);
 }
 
 function runNpm(args) {
+  // oxlint-disable-next-line node/no-process-env -- runs before config.ts can
   const npm = process.env.npm_execpath;
   const child = npm?.endsWith('.js')
     ? spawn(process.execPath, [npm, ...args], { cwd: root, stdio: 'inherit' })
