@@ -62,3 +62,17 @@ export async function onDuplicate<T>(index: string, failure: Failure, work: () =
     throw isDuplicate ? failure : error;
   }
 }
+
+/** SQLSTATE classes of a database that is away, starting, full or overtaken by another transaction. */
+const passingClasses = /^(08|40|53|57P0)/;
+
+/** Whether an error came from our own database and may be gone in a moment. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (error instanceof DrizzleQueryError) return isPassing(error.cause);
+  return error instanceof pg.DatabaseError && isPassing(error);
+}
+
+/** An error of the driver without a SQLSTATE is one of the connection. */
+function isPassing(cause: unknown): boolean {
+  return !(cause instanceof pg.DatabaseError) || passingClasses.test(cause.code ?? '08');
+}

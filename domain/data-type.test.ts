@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { findLogicalType, logicalTypes, type LogicalType } from './data-type.ts';
 
 function check(word: string, expected: LogicalType | undefined) {
-  expect(findLogicalType(word), word).toBe(expected);
+  expect(findLogicalType(word)).toBe(expected);
 }
 
 test('every logical type is a word for itself, in any case', () => {

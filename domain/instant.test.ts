@@ -11,7 +11,7 @@ import {
 } from './instant.ts';
 
 function checkMicros(text: string, micros: bigint) {
-  expect(instantMicros(text), text).toBe(micros);
+  expect(instantMicros(text)).toBe(micros);
 }
 
 test('instants are read as exact microseconds', () => {
@@ -45,7 +45,7 @@ test('far dates keep their place in the order', () => {
     'infinity',
   ];
   for (const [index, text] of ordered.slice(1).entries()) {
-    expect(compareInstants(ordered[index] ?? '', text), text).toBe(-1);
+    expect(compareInstants(ordered[index] ?? '', text)).toBe(-1);
   }
   expect(instantMicros('0001-01-01') - instantMicros('0001-12-31 BC')).toBe(86_400_000_000n);
 });

@@ -1,12 +1,20 @@
 // What the API, the workflows and the worker must agree on, as plain values: no Temporal import here.
 
-/** Task queues. `control` serves workflows and short activities, `data` everything that moves rows. */
+/** `control` serves workflows and short activities, `data` everything that moves rows. */
 export interface TaskQueues {
   readonly control: string;
   readonly data: string;
 }
 
-export const defaultTaskQueues: TaskQueues = { control: 'control', data: 'data' };
+/** The two queues of one installation. Only tests, which share a server, need a prefix. */
+export function taskQueuesOf(prefix = ''): TaskQueues {
+  return { control: `${prefix}control`, data: `${prefix}data` };
+}
+
+/** The data queue beside a control queue; undefined for any other name. */
+export function dataQueueOf(controlQueue: string): string | undefined {
+  return controlQueue.endsWith('control') ? controlQueue.replace(/control$/, 'data') : undefined;
+}
 
 export const workflowIds = {
   destination: (destinationId: string) => `destination/${destinationId}`,

@@ -1,0 +1,82 @@
+import { Context } from '@temporalio/activity';
+import type { ActivityDeps, StepDeps } from './deps.ts';
+import { asApplicationFailure } from './activity-failure.ts';
+import { checkConnection } from './check-connection.ts';
+import { chooseTransfers } from './choose-transfers.ts';
+import { closeTransfer } from './close-transfer.ts';
+import { copySlice } from './copy-slice.ts';
+import { evolveSchema } from './evolve-schema.ts';
+import { finishModel } from './finish-model.ts';
+import { openTransfer } from './open-transfer.ts';
+import { planModel } from './plan-model.ts';
+import { reconcileTransfers } from './reconcile-transfers.ts';
+import { validateModel } from './validate-model.ts';
+
+/** The ticker proves that the process lives; half of the shortest heartbeat timeout leaves room. */
+const beatEveryMs = 10_000;
+
+/**
+ * The activities under the names that histories remember. This is the only file that knows how Temporal
+ * calls them: what a step needs of it comes as `StepDeps`.
+ */
+export function createActivities(deps: ActivityDeps) {
+  const step =
+    <I, O>(run: (stepDeps: StepDeps, input: I) => Promise<O>) =>
+    (input: I): Promise<O> =>
+      runStep(deps, run, input);
+  return {
+    checkConnection: step(checkConnection),
+    chooseTransfers: step(chooseTransfers),
+    closeTransfer: step(closeTransfer),
+    copySlice: step(copySlice),
+    evolveSchema: step(evolveSchema),
+    finishModel: step(finishModel),
+    openTransfer: step(openTransfer),
+    planModel: step(planModel),
+    reconcileTransfers: () => runStep(deps, reconcileTransfers, undefined),
+    validateModel: step(validateModel),
+  };
+}
+
+export type Activities = ReturnType<typeof createActivities>;
+
+async function runStep<I, O>(
+  deps: ActivityDeps,
+  run: (stepDeps: StepDeps, input: I) => Promise<O>,
+  input: I,
+): Promise<O> {
+  const context = Context.current();
+  const { info } = context;
+  let counts: Readonly<Record<string, number>> = {};
+  const ticker = setInterval(() => context.heartbeat(counts), beatEveryMs);
+  const log = deps.log.child({
+    step: info.activityType,
+    workflow: info.workflowExecution?.workflowId,
+    attempt: info.attempt,
+  });
+  const startedAt = performance.now();
+  try {
+    const output = await run(
+      {
+        ...deps,
+        log,
+        signal: context.cancellationSignal,
+        attempt: info.attempt,
+        workflowRunId: info.workflowExecution?.runId ?? '',
+        beat: (next) => {
+          counts = next;
+          context.heartbeat(counts);
+        },
+      },
+      input,
+    );
+    log.info({ ...counts, ms: Math.round(performance.now() - startedAt) }, 'step finished');
+    return output;
+  } catch (error) {
+    // A cancelled step ends as cancelled, whatever its connections said while they were cut.
+    if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
+    throw await asApplicationFailure({ ...deps, log }, { error, input, step: info.activityType });
+  } finally {
+    clearInterval(ticker);
+  }
+}

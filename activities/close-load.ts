@@ -1,0 +1,38 @@
+import type { Load } from '../connectors/connector.ts';
+import type { ModelRun } from '../db/model-runs.ts';
+import { getModelRun, recordSuccess } from '../db/model-runs.ts';
+import { appendLog } from '../db/transfer-log.ts';
+import type { InstantText } from '../domain/instant.ts';
+import { landedTableOf } from '../domain/landed-table.ts';
+import type { SharedTable } from '../domain/model.ts';
+import { nextWatermark } from '../domain/plan.ts';
+import type { StepDeps } from './deps.ts';
+import { planOf } from './load-plan.ts';
+
+export interface LoadEnd {
+  readonly run: ModelRun;
+  readonly table: SharedTable;
+  readonly load: Load;
+  /** Of the last pass. */
+  readonly fence: InstantText;
+}
+
+/** Publishes what has landed and moves the watermark at the destination; then, and only then, records it here. */
+export async function closeLoad(deps: StepDeps, { run, table, load, fence }: LoadEnd): Promise<void> {
+  const { decision } = planOf(run);
+  const { rows } = await getModelRun(deps.db, run);
+  const receipt = await load.finish(
+    {
+      watermark: nextWatermark({ decision, fence, progress: load.progress }),
+      fence,
+      isFullRefresh: decision.mode === 'replace',
+      rowsTransferred: rows,
+    },
+    deps.signal,
+  );
+  const { watermark } = receipt;
+  await recordSuccess(deps.db, { run, watermark, table: landedTableOf(table) });
+  const published = receipt.rowsPublished === undefined ? '' : `, ${receipt.rowsPublished} published`;
+  const line = `${run.modelName}: done, ${rows} rows moved${published}.`;
+  await appendLog(deps.db, { transferId: run.transferId, line });
+}

@@ -1,0 +1,39 @@
+import { closeModels, endTransfer, findWaiting } from '../db/transfer-runs.ts';
+import { appendLog } from '../db/transfer-log.ts';
+import type { ErrorObject } from '../domain/failure.ts';
+import { Failure, toErrorObject } from '../domain/failure.ts';
+import type { TransferStatus } from '../domain/statuses.ts';
+import { outcomeOf } from '../domain/statuses.ts';
+import type { ModelOutcome, TransferClose } from '../domain/steps.ts';
+import type { StepDeps } from './deps.ts';
+
+/** The final status is written only over RUNNING, so that a second run finds it written and rings again. */
+export async function closeTransfer(
+  { db, workflows }: StepDeps,
+  { transferId, outcomes }: TransferClose,
+): Promise<void> {
+  const ends = new Map(Object.entries(outcomes).map(([id, outcome]) => [id, endOf(outcome)]));
+  const destination = await db.transaction(async (tx) => {
+    const status: TransferStatus = outcomeOf(await closeModels(tx, transferId, ends));
+    const error = errorOf(status, [...ends.values()].map((end) => end.error));
+    const ended = await endTransfer(tx, { transferId, from: 'RUNNING', status, error });
+    if (ended !== undefined) await appendLog(tx, { transferId, line: `Ended: ${status}.` });
+    return ended;
+  });
+  if (destination === undefined) return;
+  const waiting = await findWaiting(db, destination.destinationId);
+  if (waiting !== undefined) await workflows.ring(destination.destinationId, waiting);
+}
+
+function endOf(outcome: ModelOutcome) {
+  if (outcome.status !== 'ERROR') return { status: outcome.status, error: undefined };
+  const { kind, code, message, detail } = outcome.failure;
+  return { status: outcome.status, error: toErrorObject(new Failure(kind, message, { code, detail })) };
+}
+
+function errorOf(
+  status: TransferStatus,
+  errors: readonly (ErrorObject | undefined)[],
+): ErrorObject | undefined {
+  return status === 'ERROR' ? errors.find((error) => error !== undefined) : undefined;
+}

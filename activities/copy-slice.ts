@@ -1,0 +1,105 @@
+import type { Load, Source } from '../connectors/connector.ts';
+import type { ModelRun } from '../db/model-runs.ts';
+import { getModelRun } from '../db/model-runs.ts';
+import type { Fence, Window } from '../domain/load.ts';
+import type { SharedTable } from '../domain/model.ts';
+import { sharedTableOf } from '../domain/model.ts';
+import { afterSlice, catchUpWindow, isLastSlice } from '../domain/plan.ts';
+import type { SliceResult, StepRef } from '../domain/steps.ts';
+import { must } from '../lib/must.ts';
+import { overlap } from '../lib/overlap.ts';
+import { countBatches } from './batch-counter.ts';
+import { closeLoad } from './close-load.ts';
+import type { StepDeps } from './deps.ts';
+import { openDestination, openSource } from './ends.ts';
+import { loadPlanOf, planOf } from './load-plan.ts';
+import { watchProgress } from './progress-watch.ts';
+
+/**
+ * Moves rows until the window is exhausted or the time budget is spent. It goes on after the last batch that
+ * the destination committed, and its epoch keeps an older attempt from writing, so it may run again at any
+ * point, and beside itself.
+ */
+export async function copySlice(deps: StepDeps, ref: StepRef): Promise<SliceResult> {
+  const run = await getModelRun(deps.db, ref);
+  const table = sharedTableOf(run.definition);
+  const plan = planOf(run);
+  await using source = await openSource(deps, run.sourceConnectionId);
+  await using destination = await openDestination(deps, run.destinationConnectionId);
+  const rank = { step: ref.step, attempt: deps.attempt };
+  const load = await destination.open(loadPlanOf(run, table, rank), deps.signal);
+  const pass = await openPass(source, { run, table, load });
+  const counter = await countBatches(deps, run, load);
+
+  using watch = watchProgress(deps);
+  const reading = new AbortController();
+  const rows = source.read(
+    readRequest(deps, { run, table, load, pass }),
+    AbortSignal.any([watch.signal, reading.signal]),
+  );
+  let isExhausted = true;
+  const write = async (batch: Parameters<Load['write']>[0]) => {
+    const { rowsChanged } = await load.write(batch, watch.signal);
+    await counter.add(batch, rowsChanged);
+    watch.touch();
+    if (pass.isLast || counter.millisSinceFirst() < deps.limits.sliceMs) return undefined;
+    isExhausted = false;
+    return 'stop';
+  };
+  await watch.guard(overlap(rows, write, reading));
+
+  const { progress } = load;
+  const tookLongerThanSlice = counter.millisSinceFirst() > deps.limits.sliceMs;
+  const { lookbackSeconds, decision } = plan;
+  const { window } = decision;
+  const next = afterSlice({ isExhausted, tookLongerThanSlice, progress, window, lookbackSeconds });
+  if (next === 'catch_up') await load.startCatchUp(pass.fence.at);
+  if (next !== 'finish') return counter.result('slice');
+  if (decision.mode === 'replace') return counter.result('publish');
+  await closeLoad(deps, { run, table, load, fence: pass.fence.at });
+  return counter.result('done');
+}
+
+/** What one reading of a window goes by. */
+interface Pass {
+  readonly window: Window;
+  readonly fence: Fence;
+  readonly isLast: boolean;
+}
+
+/** A catch-up takes a fence of its own before it reads; the main pass has the plan's. */
+async function openPass(
+  source: Source,
+  { run, table, load }: { run: ModelRun; table: SharedTable; load: Load },
+): Promise<Pass> {
+  const { progress } = load;
+  const { fence, decision, lookbackSeconds } = planOf(run);
+  const isLast = isLastSlice(progress, fence);
+  if (progress.pass === 0) return { window: decision.window, fence, isLast };
+  const window = catchUpWindow({ progress, window: decision.window, lookbackSeconds });
+  return {
+    window: must(window, 'window of a catch-up'),
+    fence: await source.fence(table, progress.fence),
+    isLast,
+  };
+}
+
+function readRequest(
+  { limits }: StepDeps,
+  { run, table, load, pass }: { run: ModelRun; table: SharedTable; load: Load; pass: Pass },
+) {
+  return {
+    relation: table.relation,
+    columns: table.columns,
+    key: table.key,
+    lastModified: table.lastModified,
+    tenant: { column: table.tenantColumn, id: run.tenantId },
+    window: pass.window,
+    resumeAfter: load.progress.resumeAfter,
+    deltaAfter: planOf(run).decision.watermark,
+    encoding: planOf(run).encoding,
+    batchBytesMax: limits.batchBytesMax,
+    batchRowsMax: limits.batchRowsMax,
+    position: pass.fence.position,
+  };
+}

@@ -1,0 +1,96 @@
+import type { Destination } from '../connectors/connector.ts';
+import type { ModelRun } from '../db/model-runs.ts';
+import { getModelRun, isDestinationGone, keepPlan } from '../db/model-runs.ts';
+import { appendLog } from '../db/transfer-log.ts';
+import { planEvolution } from '../domain/evolution.ts';
+import { landedTableOf } from '../domain/landed-table.ts';
+import type { LoadRecord } from '../domain/load.ts';
+import { loadIdentityOf } from '../domain/load-identity.ts';
+import type { SharedTable } from '../domain/model.ts';
+import { sharedTableOf } from '../domain/model.ts';
+import type { PlanRequest, StoredPlan } from '../domain/plan.ts';
+import { planLoad } from '../domain/plan.ts';
+import { environments } from '../domain/statuses.ts';
+import type { ModelRef, PlannedModel } from '../domain/steps.ts';
+import type { StepDeps } from './deps.ts';
+import { openDestination, sourceEnd } from './ends.ts';
+import { ownerOf } from './load-plan.ts';
+import { describePlan, rfc3339, summarisePlan } from './plan-text.ts';
+
+/**
+ * Decides which rows this run reads and how they land, from what the destination remembers and the
+ * source's fence. The first plan made is kept and every attempt goes by it; a fence taken a second time is
+ * only later, and dropped.
+ */
+export async function planModel(deps: StepDeps, ref: ModelRef): Promise<PlannedModel> {
+  const run = await getModelRun(deps.db, ref);
+  const table = sharedTableOf(run.definition);
+  await using destination = await openDestination(deps, run.destinationConnectionId);
+  const plan = run.plan ?? (await makePlan(deps, { run, table, destination }));
+  const live = await destination.describe(table.destinationTable);
+  // Also for a replace, which leaves the live table alone until it publishes: a conflict is told early.
+  const steps = planEvolution(landedTableOf(table), live);
+  return {
+    mode: plan.decision.mode,
+    mustEvolve: plan.decision.mode === 'merge' ? steps.length > 0 : live === undefined,
+    windowEnd: rfc3339(plan.decision.window.upTo),
+    summary: summarisePlan(plan),
+  };
+}
+
+interface Planning {
+  readonly run: ModelRun;
+  readonly table: SharedTable;
+  readonly destination: Destination;
+}
+
+async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan> {
+  const { run, table, destination } = planning;
+  const end = await sourceEnd(deps, run.sourceConnectionId);
+  await using source = await end.open();
+  const record = await destination.recall(run.modelId);
+  const live = await destination.describe(table.destinationTable);
+  const request: PlanRequest = {
+    transferId: run.transferId,
+    revisionId: run.revisionId,
+    loadIdentity: loadIdentityOf({ sourceId: run.sourceId, table, tenantId: run.tenantId }),
+    owner: ownerOf(run),
+    tableName: table.destinationTable,
+    isFullRefresh: run.isFullRefresh,
+    explicitWindow: { after: run.windowAfter, upTo: run.windowUpTo },
+    startBoundEpochSeconds: laterBound(run.startBoundEpoch, table.minStartEpochSeconds),
+    lookbackSeconds: end.lookbackSeconds,
+    // Before the first read: what commits later than this is the next run's.
+    fence: await source.fence(table, record?.fence),
+    record,
+    tableExists: live !== undefined,
+    ownerIsGone: await isOwnerGone(deps, run, record),
+  };
+  const plan = await keepPlan(deps.db, run, {
+    decision: planLoad(request),
+    fence: request.fence,
+    lookbackSeconds: request.lookbackSeconds,
+    encoding: destination.accepts(landedTableOf(table), await source.encodings(table)),
+    loadIdentity: request.loadIdentity,
+  });
+  for (const line of describePlan(run.modelName, plan)) {
+    await appendLog(deps.db, { transferId: run.transferId, line });
+  }
+  return plan;
+}
+
+function laterBound(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
+}
+
+/** The owner's text comes from the customer's database: it only ever selects a row of ours. */
+async function isOwnerGone(
+  { db }: StepDeps,
+  run: ModelRun,
+  record: LoadRecord | undefined,
+): Promise<boolean> {
+  if (record === undefined || record.owner === ownerOf(run)) return false;
+  const [environmentText, destinationId = ''] = record.owner.split('/');
+  const environment = environments.find((known) => known === environmentText);
+  return environment !== undefined && isDestinationGone(db, { environment, destinationId });
+}

@@ -1,0 +1,48 @@
+import type { InstantText } from '../domain/instant.ts';
+import { instantMicros } from '../domain/instant.ts';
+import type { Fence } from '../domain/load.ts';
+import type { StoredPlan } from '../domain/plan.ts';
+
+/** An instant for people and clients; an infinite or far one is left out. */
+export function rfc3339(instant: InstantText | undefined): string | undefined {
+  if (instant === undefined) return undefined;
+  const date = new Date(Number(instantMicros(instant) / 1000n));
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
+/** One line for the Temporal UI. */
+export function summarisePlan({ decision }: StoredPlan): string {
+  const { mode, window, continues } = decision;
+  const from = rfc3339(window.after) ?? 'the beginning';
+  const to = window.upTo === undefined ? '' : ` to ${rfc3339(window.upTo) ?? 'the end'}`;
+  return `${continues ? 'continued ' : ''}${mode} from ${from}${to}`;
+}
+
+/** Lines for the transfer's log: what is read, how sure that is, and who holds it back. */
+export function describePlan(modelName: string, plan: StoredPlan): string[] {
+  const { fence, lookbackSeconds, decision } = plan;
+  const lookback =
+    decision.watermark === undefined || decision.isExplicit
+      ? ''
+      : ` (the watermark less ${lookbackSeconds} s)`;
+  return [
+    `${modelName}: ${summarisePlan(plan)}${lookback}, as ${plan.encoding}.`,
+    ...describeFence(modelName, fence),
+  ];
+}
+
+function describeFence(modelName: string, fence: Fence): string[] {
+  const lines: string[] = [];
+  if (fence.guarantee === 'lookback') {
+    const grant = fence.grant === undefined ? '' : ` To change that: ${fence.grant}`;
+    lines.push(`${modelName}: late commits are found within the lookback only: ${fence.reason ?? ''}.${grant}`);
+  }
+  if (fence.holder !== undefined) {
+    const { pid, state, ageSeconds } = fence.holder;
+    lines.push(
+      `${modelName}: session ${pid} at the source (${state}) has been in a transaction for ` +
+        `${Math.round(ageSeconds)} s; rows since then are read again until it ends.`,
+    );
+  }
+  return lines;
+}

@@ -1,0 +1,117 @@
+import {
+  Client,
+  Connection,
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import { Failure } from '../domain/failure.ts';
+import type { WorkflowPort, WorkflowState } from '../domain/ports.ts';
+import type { TaskQueues } from '../domain/temporal-names.ts';
+import { messageNames, workflowIds } from '../domain/temporal-names.ts';
+import type { destinationQueue, probe } from '../workflows/workflows.ts';
+
+/** A probe's one activity ends within 20 s; without a worker nobody would answer, so we do. */
+const probeMs = 20_000;
+
+export interface TemporalAddress {
+  readonly address: string;
+  readonly namespace: string;
+}
+
+/** A lazy connection: the process starts, and says what is wrong, without Temporal. */
+export function connectTemporal({ address, namespace }: TemporalAddress): Client {
+  return new Client({ connection: Connection.lazy({ address }), namespace });
+}
+
+/** The one place where Temporal's client is spoken to. */
+export function createWorkflowPort(client: Client, taskQueues: TaskQueues): WorkflowPort {
+  const handle = (id: string) => client.workflow.getHandle(id);
+  return {
+    async ring(destinationId, transferId) {
+      await reach(() =>
+        client.workflow.signalWithStart<typeof destinationQueue, [transferId: string]>('destinationQueue', {
+          workflowId: workflowIds.destination(destinationId),
+          taskQueue: taskQueues.control,
+          args: [{ destinationId }],
+          signal: messageNames.ring,
+          signalArgs: [transferId],
+          staticSummary: 'transfers of one destination, in order',
+        }),
+      );
+    },
+    cancelTransfer: (id) => tell(handle(workflowIds.transfer(id)), (transfer) => transfer.cancel()),
+    pauseTransfer: (id) =>
+      tell(handle(workflowIds.transfer(id)), (transfer) => transfer.signal(messageNames.pause)),
+    resumeTransfer: (id) =>
+      tell(handle(workflowIds.transfer(id)), (transfer) => transfer.signal(messageNames.resume)),
+    runProbe: (probeId, kind) => runProbe(client, { probeId, kind, taskQueue: taskQueues.control }),
+    describeTransfer: (id) => describe(handle(workflowIds.transfer(id))),
+    describeQueue: (id) => describe(handle(workflowIds.destination(id))),
+    async ping() {
+      await reach(() => client.workflowService.getSystemInfo({}));
+    },
+  };
+}
+
+async function runProbe(
+  client: Client,
+  { probeId, kind, taskQueue }: { probeId: string; kind: 'connection' | 'model'; taskQueue: string },
+): Promise<void> {
+  try {
+    await reach(() =>
+      client.workflow.execute<typeof probe>('probe', {
+        workflowId: workflowIds.probe(probeId),
+        taskQueue,
+        args: [{ probeId, kind }],
+        workflowExecutionTimeout: probeMs,
+        staticSummary: `probe of a ${kind}`,
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    throw new Failure('unavailable', 'No worker answered within 20 s. Start a worker and try again.');
+  }
+}
+
+/** A message to a workflow that has ended, or has not begun, has nobody to reach; the row decides. */
+async function tell(
+  handle: WorkflowHandle,
+  message: (handle: WorkflowHandle) => Promise<unknown>,
+): Promise<void> {
+  try {
+    await reach(() => message(handle));
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
+
+async function describe(handle: WorkflowHandle): Promise<WorkflowState> {
+  try {
+    const { status } = await reach(() => handle.describe());
+    return status.name === 'RUNNING' || status.name === 'PAUSED' ? 'open' : 'closed';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'not_found';
+    throw error;
+  }
+}
+
+/** @throws Failure `unavailable` where Temporal itself does not answer; other errors pass. */
+async function reach<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isAway(error)) throw new Failure('unavailable', 'Temporal does not answer.', { cause: error });
+    throw error;
+  }
+}
+
+/** gRPC: DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED (a workflow that is just closing), UNAVAILABLE. */
+const awayCodes = new Set<number>([4, 8, 14]);
+
+function isAway(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && awayCodes.has(cause.code);
+}

@@ -1,0 +1,71 @@
+import { and, asc, eq, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
+import type { Db } from './database.ts';
+import { auditLog, idempotencyKeys, probes, transferLog, transferModels, transfers } from './schema.ts';
+
+// What `reconcile` looks at: bounded per run, oldest first, all environments.
+
+const rowsMax = 200;
+
+export interface OpenTransfer {
+  readonly id: string;
+  readonly destinationId: string;
+  readonly isEnqueued: boolean;
+  readonly isCancelRequested: boolean;
+  /** Waits longer than the limit, and not behind a running transfer of its destination. */
+  readonly isExpired: boolean;
+}
+
+/** Transfers of a status that have been in it for longer than a healthy hand-over takes. */
+export async function listOpenTransfers(
+  db: Db,
+  input: { status: 'PENDING' | 'RUNNING'; olderThanSeconds: number; queueHoursMax: number },
+): Promise<OpenTransfer[]> {
+  const since = input.status === 'PENDING' ? transfers.submittedAt : transfers.startedAt;
+  return db
+    .select({
+      id: transfers.id,
+      destinationId: transfers.destinationId,
+      isEnqueued: sql<boolean>`${transfers.enqueuedAt} is not null`,
+      isCancelRequested: sql<boolean>`${transfers.cancelRequestedAt} is not null`,
+      isExpired: sql<boolean>`${transfers.submittedAt} < now() - make_interval(hours => ${input.queueHoursMax})
+        and not exists (select from transfers as other
+          where other.destination_id = ${transfers.destinationId} and other.status = 'RUNNING')`,
+    })
+    .from(transfers)
+    .where(
+      and(
+        eq(transfers.status, input.status),
+        isNull(transfers.endedAt),
+        sql`${since} < now() - make_interval(secs => ${input.olderThanSeconds})`,
+      ),
+    )
+    .orderBy(asc(since))
+    .limit(rowsMax);
+}
+
+export interface Retention {
+  readonly transferDays: number;
+  readonly auditDays: number;
+}
+
+/** Removes what is past its age, a bounded number of transfers at a time. @returns transfers removed. */
+export async function purge(db: Db, { transferDays, auditDays }: Retention): Promise<number> {
+  const olderThan = (days: number) => sql`now() - make_interval(days => ${days})`;
+  await db.delete(idempotencyKeys).where(lt(idempotencyKeys.createdAt, sql`now() - interval '24 hours'`));
+  await db.delete(probes).where(lt(probes.expiresAt, sql`now()`));
+  await db.delete(auditLog).where(lt(auditLog.at, olderThan(auditDays)));
+  return db.transaction(async (tx) => {
+    const old = tx
+      .select({ id: transfers.id })
+      .from(transfers)
+      .where(and(isNotNull(transfers.endedAt), lt(transfers.endedAt, olderThan(transferDays))))
+      .orderBy(asc(transfers.endedAt))
+      .limit(rowsMax);
+    const ids = (await old).map(({ id }) => id);
+    if (ids.length === 0) return 0;
+    await tx.delete(transferLog).where(or(...ids.map((id) => eq(transferLog.transferId, id))));
+    await tx.delete(transferModels).where(or(...ids.map((id) => eq(transferModels.transferId, id))));
+    await tx.delete(transfers).where(or(...ids.map((id) => eq(transfers.id, id))));
+    return ids.length;
+  });
+}

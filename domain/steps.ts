@@ -1,0 +1,75 @@
+import type { Blame, ErrorCode, FailureKind } from './failure.ts';
+import type { LoadMode } from './load.ts';
+
+// What travels through Temporal between workflows and activities: ids, counts and sentences of our own.
+// No row value, no key, no cursor, no secret: histories are kept and shown.
+
+export interface TransferRef {
+  readonly transferId: string;
+}
+
+export interface ModelRef extends TransferRef {
+  readonly modelId: string;
+}
+
+export interface StepRef extends ModelRef {
+  /** Number of the step within the model's run, from 1; part of the epoch. */
+  readonly step: number;
+}
+
+/** What `chooseTransfers` found: which may start, and whether others still wait for them. */
+export interface QueueChoice {
+  readonly starts: readonly TransferStart[];
+  readonly waiting: number;
+}
+
+export interface TransferStart {
+  readonly transferId: string;
+  readonly recipientId: string;
+  readonly trigger: string;
+  /** For the Temporal UI: `orders, invoices to postgres, manual`. Names of models, never of customers. */
+  readonly summary: string;
+}
+
+/** Undefined instead of this: the transfer is not ours to run (cancelled meanwhile, or run already). */
+export interface OpenedTransfer {
+  readonly models: readonly { readonly modelId: string; readonly modelName: string }[];
+  readonly modelsAtOnce: number;
+}
+
+export interface PlannedModel {
+  readonly mode: LoadMode;
+  readonly mustEvolve: boolean;
+  /** Upper bound of the window as RFC 3339, where it has one. */
+  readonly windowEnd: string | undefined;
+  /** One line for people: `merge from 2026-01-02T03:04:05Z`. */
+  readonly summary: string;
+}
+
+export interface SliceResult {
+  /** `slice`: more rows wait. `publish`: all are there, and `finishModel` comes next. */
+  readonly next: 'slice' | 'publish' | 'done';
+  /** Of this slice, catch-ups not counted. */
+  readonly rows: number;
+  readonly bytes: number;
+  readonly batches: number;
+}
+
+/** A failure as it crosses Temporal: our own words only. */
+export interface FailureNote {
+  readonly kind: FailureKind;
+  readonly code: ErrorCode;
+  readonly blame: Blame;
+  readonly message: string;
+  readonly detail: string | undefined;
+}
+
+export type ModelOutcome =
+  | { readonly status: 'SUCCESS' }
+  | { readonly status: 'CANCELLED' }
+  | { readonly status: 'ERROR'; readonly failure: FailureNote };
+
+export interface TransferClose extends TransferRef {
+  /** By model id. */
+  readonly outcomes: Readonly<Record<string, ModelOutcome>>;
+}

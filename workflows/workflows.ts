@@ -1,0 +1,6 @@
+// The one file the worker bundles: every workflow type that a history may name.
+export { destinationQueue } from './destination-queue.ts';
+export { probe } from './probe.ts';
+export { reconcile } from './reconcile.ts';
+export { runModel } from './run-model.ts';
+export { runTransfer } from './run-transfer.ts';
