@@ -1,7 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runCommand } from './run-command.ts';
 
 const fastStopMs = 15_000;
 const killMs = 5000;
@@ -16,7 +16,7 @@ export async function endPostgresLeftovers(
   cluster: string,
   say: (line: string) => void,
 ): Promise<void> {
-  const found = await listProcesses(cluster);
+  const found = listProcesses(cluster);
   if (found.length > 0) {
     say(`Ending the Postgres that an earlier run left behind in ${cluster} …`);
     const main = readLockFile(cluster)?.pid;
@@ -29,10 +29,15 @@ export async function endPostgresLeftovers(
   rmSync(path.join(cluster, 'postmaster.pid'), { force: true });
 }
 
-/** Kills every process of the server on this data folder, as a power cut would. */
+/** Kills every process of the server on this data folder, as a power cut would, and waits until they are gone. */
 export async function killPostgres(cluster: string): Promise<void> {
-  for (const pid of await listProcesses(cluster)) sendSignal(pid, 'SIGKILL');
+  killPostgresNow(cluster);
   await waitUntilGone(cluster, killMs);
+}
+
+/** The same without waiting, for the last moment of a process. */
+export function killPostgresNow(cluster: string): void {
+  for (const pid of listProcesses(cluster)) sendSignal(pid, 'SIGKILL');
 }
 
 /** What a server says about itself in its data folder; undefined while there is nothing to read. */
@@ -46,14 +51,18 @@ export function readLockFile(cluster: string): { pid: number; status: string } |
 }
 
 /** Every process of a Postgres server works in the server's data folder, which tells it from all others. */
-async function listProcesses(cluster: string): Promise<number[]> {
+function listProcesses(cluster: string): number[] {
   if (process.platform === 'linux') return listByFolder(cluster);
   const pid = readLockFile(cluster)?.pid;
-  if (pid === undefined) return [];
-  const shown = await runCommand('ps', ['-o', 'command=', '-p', String(pid)], {
-    timeoutMs: killMs,
-  });
-  return shown.stdout.includes(cluster) ? [pid] : [];
+  return pid !== undefined && commandOf(pid).includes(cluster) ? [pid] : [];
+}
+
+function commandOf(pid: number): string {
+  try {
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
+  } catch {
+    return '';
+  }
 }
 
 function listByFolder(cluster: string): number[] {
@@ -74,7 +83,7 @@ function isPostgres(pid: number): boolean {
 
 async function waitUntilGone(cluster: string, limitMs: number): Promise<void> {
   const deadline = Date.now() + limitMs;
-  while (Date.now() < deadline && (await listProcesses(cluster)).length > 0) await sleep(pollMs);
+  while (Date.now() < deadline && listProcesses(cluster).length > 0) await sleep(pollMs);
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

@@ -44,6 +44,11 @@ export async function endRecordedProcesses(
   while (left.some(isRunning) && Date.now() < killDeadline) await sleep(pollMs);
 }
 
+/** Kills the recorded processes without waiting, for the last moment of a process. */
+export function killRecordedProcesses(file: string): void {
+  for (const record of readRecords(file)) sendSignal(record, 'SIGKILL');
+}
+
 /** True while a process named in the file still runs. */
 export function isRecordedRunning(file: string): boolean {
   return readRecords(file).some(isRunning);

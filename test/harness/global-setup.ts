@@ -25,20 +25,32 @@ const namespaces = Array.from({ length: 80 }, (_, index) => `test-${index}`);
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 /** Starts one Temporal and one Postgres 18 for all test files; older majors when a test first asks for them. */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+export async function setup(project: TestProject): Promise<() => void> {
   const folder = await createRunFolder();
+  removeAtTheEnd(folder);
   try {
     const postgres = createPostgresServers(folder);
     const [temporal] = await Promise.all([startTestTemporal(folder), postgres.get(18)]);
     const control = await startControl(createAnswer(postgres.get));
     project.provide('servers', { ...temporal, folder, controlUrl: control.url });
-    return async () => {
+    return () => {
       control.server.close();
-      await removeRunFolder(folder);
+      removeRunFolder(folder);
     };
   } catch (error) {
-    await removeRunFolder(folder);
+    removeRunFolder(folder);
     throw error;
+  }
+}
+
+/** vitest ends on a signal without its teardown. */
+function removeAtTheEnd(folder: string): void {
+  process.once('exit', () => removeRunFolder(folder));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      removeRunFolder(folder);
+      process.kill(process.pid, signal);
+    });
   }
 }
 
