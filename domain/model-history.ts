@@ -1,10 +1,10 @@
 import { findLogicalType } from './data-type.ts';
 import type { Violation } from './failure.ts';
-import type { ModelColumn, ModelDefinition } from './model.ts';
+import { destinationTableOf, type ModelColumn, type ModelDefinition } from './model.ts';
 
-/** What a model was before. */
+/** What a model was before, and which names it may not take: `noHistory` for the first model of all. */
 export interface ModelHistory {
-  /** Its newest revision; undefined where only its names are remembered. */
+  /** Its newest revision; undefined for a new model. */
   readonly previous: ModelDefinition | undefined;
   /** The source that revision reads; undefined where it is not known. */
   readonly previousSourceId: string | undefined;
@@ -16,13 +16,20 @@ export interface ModelHistory {
   readonly wasTransferred: boolean;
 }
 
+export const noHistory: ModelHistory = {
+  previous: undefined,
+  previousSourceId: undefined,
+  droppedColumns: [],
+  droppedTables: [],
+  wasTransferred: false,
+};
+
 /** What a change asks of destinations that cannot be done by adding alone (M23 to M25). */
 export function historyViolations(
   model: ModelDefinition,
   sourceId: string | undefined,
-  history: ModelHistory | undefined,
+  history: ModelHistory,
 ): Violation[] {
-  if (history === undefined) return [];
   return [
     ...model.columns.flatMap((column, index) => columnChanges(column, index, history)),
     ...tableReuse(model, history),
@@ -49,10 +56,12 @@ function isSame(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
 }
 
-function tableReuse(model: ModelDefinition, { previous, droppedTables }: ModelHistory): Violation[] {
-  const table = model.destination_table_name ?? model.model_name;
-  const before = previous?.destination_table_name ?? previous?.model_name;
-  if (before !== undefined && isSame(before, table)) return [];
+function tableReuse(
+  model: ModelDefinition,
+  { previous, droppedTables }: ModelHistory,
+): Violation[] {
+  const table = destinationTableOf(model);
+  if (previous !== undefined && isSame(destinationTableOf(previous), table)) return [];
   if (!droppedTables.some((dropped) => isSame(dropped, table))) return [];
   const path = model.destination_table_name ? 'model.destination_table_name' : 'model.model_name';
   const message = `Table "${table}" was used before, and its rows are still at the destinations. Choose a new name.`;
@@ -76,7 +85,11 @@ function identityChanges(
   }
   if (sourceId !== undefined && previousSourceId !== undefined && sourceId !== previousSourceId) {
     const path = model.source_id ? 'model.source_id' : 'model.source_name';
-    found.push({ path, code: 'M25_source_changed', message: `The source cannot change. ${remedy}` });
+    found.push({
+      path,
+      code: 'M25_source_changed',
+      message: `The source cannot change. ${remedy}`,
+    });
   }
   return found;
 }

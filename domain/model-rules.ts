@@ -3,7 +3,7 @@ import { Failure } from './failure.ts';
 import { findLogicalType } from './data-type.ts';
 import { historyViolations, type ModelHistory } from './model-history.ts';
 import type { ModelColumn, ModelDefinition } from './model.ts';
-import { parseRelation } from './model.ts';
+import { destinationTableOf, parseRelation } from './model.ts';
 import { reservedPrefixes, reservedWords } from './reserved-words.ts';
 import type { Environment } from './statuses.ts';
 
@@ -19,8 +19,7 @@ export interface ModelContext {
   readonly sources: readonly NamedSource[];
   /** Destination tables of all other models of the environment. */
   readonly otherTables: readonly { readonly table: string; readonly model: string }[];
-  /** Undefined for a model that was never there before. */
-  readonly history: ModelHistory | undefined;
+  readonly history: ModelHistory;
   /** Whether tenants share tables, so that a tenant column is needed. */
   readonly multiTenant: boolean;
 }
@@ -103,11 +102,6 @@ function violation(path: string, code: string, message: string): Violation {
   return { path, code, message };
 }
 
-/** The name under which a model lands. */
-export function destinationTableOf(model: ModelDefinition): string {
-  return model.destination_table_name ?? model.model_name;
-}
-
 function tablePath(model: ModelDefinition): string {
   return model.destination_table_name ? 'model.destination_table_name' : 'model.model_name';
 }
@@ -122,7 +116,8 @@ function tableViolations(model: ModelDefinition): Violation[] {
     found.push(violation('model.source_table', 'M1_source_table', remedy));
   }
   if (model.source_query) {
-    const remedy = 'Source queries are not supported yet. Leave source_query out and read a table or a view.';
+    const remedy =
+      'Source queries are not supported yet. Leave source_query out and read a table or a view.';
     found.push(violation('model.source_query', 'M15_source_query', remedy));
   }
   const table = destinationTableOf(model);
@@ -212,7 +207,8 @@ function roleViolations(model: ModelDefinition, context: ModelContext): Violatio
     found.push(violation('model.columns', 'M3_no_key', remedy));
   }
   if (columns.filter((column) => column.is_last_modified).length !== 1) {
-    const remedy = 'Mark exactly one column with is_last_modified: the one that is set whenever a row changes.';
+    const remedy =
+      'Mark exactly one column with is_last_modified: the one that is set whenever a row changes.';
     found.push(violation('model.columns', 'M4_last_modified', remedy));
   }
   if (context.multiTenant && !model.organization_column?.trim()) {

@@ -39,6 +39,11 @@ export const ModelDefinition = z.object({
 });
 export type ModelDefinition = z.infer<typeof ModelDefinition>;
 
+/** The name under which a model lands. */
+export function destinationTableOf(model: ModelDefinition): string {
+  return model.destination_table_name ?? model.model_name;
+}
+
 /** A table at the source. Without a schema the connection's own search path decides. */
 export interface Relation {
   readonly schema: string | undefined;
@@ -85,9 +90,13 @@ export function parseRelation(text: string): Relation {
   }
   const [first, second] = parts;
   if (rest !== '' || first === undefined || parts.length > 2 || text.trim().endsWith('.')) {
-    throw new Failure('source_mismatch', `source_table "${text}" is not of the form schema.table.`, {
-      code: 'CONF',
-    });
+    throw new Failure(
+      'source_mismatch',
+      `source_table "${text}" is not of the form schema.table.`,
+      {
+        code: 'CONF',
+      },
+    );
   }
   return second === undefined
     ? { schema: undefined, table: first }
@@ -116,7 +125,7 @@ export function sharedTableOf(model: ModelDefinition): SharedTable {
   return {
     modelName: model.model_name,
     relation: parseRelation(model.source_table),
-    destinationTable: model.destination_table_name ?? model.model_name,
+    destinationTable: destinationTableOf(model),
     description: model.description ?? undefined,
     columns: [lastModified, ...key, ...others],
     lastModified,

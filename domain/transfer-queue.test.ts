@@ -14,7 +14,11 @@ interface Queue {
 }
 
 function check({ waiting, running = [], atOnce = 2 }: Queue, expected: string[]) {
-  const state = { waiting: waiting.map(transfer), running: running.map(transfer), concurrencyMax: atOnce };
+  const state = {
+    waiting: waiting.map(transfer),
+    running: running.map(transfer),
+    concurrencyMax: atOnce,
+  };
   expect(chooseStarts(state)).toEqual(expected);
 }
 
