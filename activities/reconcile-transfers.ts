@@ -1,4 +1,5 @@
 import { purgeLapsedConnections } from '../db/connections.ts';
+import { purgeLapsedProbes } from '../db/probes.ts';
 import type { OpenTransfer } from '../db/reconcile.ts';
 import { listOpenTransfers, purge } from '../db/reconcile.ts';
 import { closeModels, endTransfer, findWaiting } from '../db/transfer-runs.ts';
@@ -24,6 +25,7 @@ export async function reconcileTransfers(deps: StepDeps): Promise<void> {
   const pending = await listOpenTransfers(db, { ...look, status: 'PENDING' });
   for (const transfer of pending) await reconcilePending(deps, transfer);
   const purged = await purge(db, { transferDays: limits.transferDaysKept, auditDays: limits.auditDaysKept });
+  await purgeLapsedProbes(db);
   await purgeLapsedConnections(db);
   if (purged > 0) deps.log.info({ purged }, 'transfers past retention removed');
 }

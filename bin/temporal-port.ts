@@ -9,6 +9,7 @@ import {
 import type { WorkflowHandle } from '@temporalio/client';
 import { Failure } from '../domain/failure.ts';
 import type { WorkflowPort, WorkflowState } from '../domain/ports.ts';
+import type { ProbeRef } from '../domain/probe.ts';
 import type { TaskQueues } from '../domain/temporal-names.ts';
 import { messageNames, workflowIds } from '../domain/temporal-names.ts';
 import type { destinationQueue, probe } from '../workflows/workflows.ts';
@@ -47,7 +48,7 @@ export function createWorkflowPort(client: Client, taskQueues: TaskQueues): Work
       tell(handle(workflowIds.transfer(id)), (transfer) => transfer.signal(messageNames.pause)),
     resumeTransfer: (id) =>
       tell(handle(workflowIds.transfer(id)), (transfer) => transfer.signal(messageNames.resume)),
-    runProbe: (probeId, kind) => runProbe(client, { probeId, kind, taskQueue: taskQueues.control }),
+    runProbe: (ref) => runProbe(client, taskQueues, ref),
     describeTransfer: (id) => describe(handle(workflowIds.transfer(id))),
     describeQueue: (id) => describe(handle(workflowIds.destination(id))),
     async ping() {
@@ -56,18 +57,15 @@ export function createWorkflowPort(client: Client, taskQueues: TaskQueues): Work
   };
 }
 
-async function runProbe(
-  client: Client,
-  { probeId, kind, taskQueue }: { probeId: string; kind: 'connection' | 'model'; taskQueue: string },
-): Promise<void> {
+async function runProbe(client: Client, taskQueues: TaskQueues, ref: ProbeRef): Promise<void> {
   try {
     await reach(() =>
       client.workflow.execute<typeof probe>('probe', {
-        workflowId: workflowIds.probe(probeId),
-        taskQueue,
-        args: [{ probeId, kind }],
+        workflowId: workflowIds.probe(ref.probeId),
+        taskQueue: taskQueues.control,
+        args: [ref],
         workflowExecutionTimeout: probeMs,
-        staticSummary: `probe of a ${kind}`,
+        staticSummary: `probe of a ${ref.kind}`,
       }),
     );
   } catch (error) {

@@ -13,7 +13,8 @@ import type {
   Window,
 } from '../domain/load.ts';
 import type { Relation, SharedColumn, SharedTable } from '../domain/model.ts';
-import type { LogicalType } from '../domain/data-type.ts';
+import type { Finding } from '../domain/probe.ts';
+import type { DescribedColumn } from '../domain/source-rules.ts';
 
 /**
  * The contract between Waybill and one outside system. A connector knows its system and nothing of our
@@ -21,25 +22,10 @@ import type { LogicalType } from '../domain/data-type.ts';
  * secret. Every verb may be repeated.
  */
 
-/** One check of a connection, and what would mend it. */
-export interface Finding {
-  /** What was tried: `resolve`, `connect`, `authenticate`, `create schema`, `write`, … */
-  readonly name: string;
-  readonly status: 'ok' | 'warning' | 'error';
-  readonly message: string;
-  /** The statement or setting that is missing. */
-  readonly fix: string | undefined;
-}
+export type { Finding };
 
 /** A column as the source has it. */
-export interface SourceColumn {
-  readonly name: string;
-  /** In the source's own words. */
-  readonly type: string;
-  /** Logical types it may be declared as, the closest first. */
-  readonly fits: readonly LogicalType[];
-  readonly nullable: boolean;
-}
+export type SourceColumn = DescribedColumn;
 
 /** Whose rows: every read carries it, and a connector hands the id to its server as a parameter. */
 export interface Tenant {
@@ -60,7 +46,7 @@ export interface ReadRequest {
   /** Rows above it count as new (`Batch.deltaRows`); undefined: all are. */
   readonly deltaAfter: InstantText | undefined;
   readonly encoding: Encoding;
-  /** A batch ends with the row that reaches either; it never has less than one row. */
+  /** A batch holds no more than either, but never less than one row. */
   readonly batchBytesMax: number;
   readonly batchRowsMax: number;
   /** A standby that has replayed less than this must not be read (`Fence.position`). */

@@ -1,5 +1,6 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
+import type { ProbeReport } from '../domain/probe.ts';
 import type { Environment } from '../domain/statuses.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
@@ -47,7 +48,7 @@ export async function getProbe(
 /** Keeps the first result; a second run of the same probe changes nothing. */
 export async function finishProbe(
   db: Db,
-  input: { environment: Environment; id: string; result: JsonObject },
+  input: { environment: Environment; id: string; result: ProbeReport },
 ): Promise<void> {
   await db
     .update(probes)

@@ -1,6 +1,6 @@
 import { and, asc, eq, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
-import { auditLog, idempotencyKeys, probes, transferLog, transferModels, transfers } from './schema.ts';
+import { auditLog, idempotencyKeys, transferLog, transferModels, transfers } from './schema.ts';
 
 // What `reconcile` looks at: bounded per run, oldest first, all environments.
 
@@ -52,7 +52,6 @@ export interface Retention {
 export async function purge(db: Db, { transferDays, auditDays }: Retention): Promise<number> {
   const olderThan = (days: number) => sql`now() - make_interval(days => ${days})`;
   await db.delete(idempotencyKeys).where(lt(idempotencyKeys.createdAt, sql`now() - interval '24 hours'`));
-  await db.delete(probes).where(lt(probes.expiresAt, sql`now()`));
   await db.delete(auditLog).where(lt(auditLog.at, olderThan(auditDays)));
   return db.transaction(async (tx) => {
     const old = tx

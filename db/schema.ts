@@ -19,6 +19,7 @@ import type { InstantText } from '../domain/instant.ts';
 import type { LandedTable } from '../domain/load.ts';
 import type { ModelDefinition } from '../domain/model.ts';
 import type { StoredPlan } from '../domain/plan.ts';
+import type { ProbeReport } from '../domain/probe.ts';
 import {
   actorTypes,
   environments,
@@ -375,7 +376,7 @@ export const probes = snakeCase.table(
     connectionId: refersTo(() => connections.id).notNull(),
     /** What to check, without secrets. */
     input: jsonb().$type<JsonObject>().notNull(),
-    result: jsonb().$type<JsonObject>(),
+    result: jsonb().$type<ProbeReport>(),
     createdAt: createdAt(),
     finishedAt: instant(),
     expiresAt: instant().notNull(),

@@ -1,3 +1,5 @@
+import type { ProbeRef } from './probe.ts';
+
 /** What the API and the activities ask of the workflow engine. Its one implementation is in `bin/`. */
 export interface WorkflowPort {
   /** Starts the destination's queue if it is not open, and tells it that a transfer waits. May be repeated. */
@@ -7,7 +9,7 @@ export interface WorkflowPort {
   pauseTransfer(transferId: string): Promise<void>;
   resumeTransfer(transferId: string): Promise<void>;
   /** Runs a stored probe in a worker and waits for its end. @throws Failure `unavailable` without a worker. */
-  runProbe(probeId: string, kind: 'connection' | 'model'): Promise<void>;
+  runProbe(probe: ProbeRef): Promise<void>;
   /** Whether the transfer's workflow is open, has closed, or was never there. */
   describeTransfer(transferId: string): Promise<WorkflowState>;
   describeQueue(destinationId: string): Promise<WorkflowState>;

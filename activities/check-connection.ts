@@ -1,0 +1,45 @@
+import type { Finding } from '../connectors/connector.ts';
+import { finishProbe, getProbe } from '../db/probes.ts';
+import type { ErrorObject } from '../domain/failure.ts';
+import { errorTitles, Failure, toErrorObject, toFailure } from '../domain/failure.ts';
+import type { ConnectionReport, ProbeRef } from '../domain/probe.ts';
+import type { StepDeps } from './deps.ts';
+import { openDestination, openSource } from './ends.ts';
+
+/** Tries a stored or unsaved connection and keeps what it found with the probe; the first result stays. */
+export async function checkConnection(
+  deps: StepDeps,
+  { probeId, environment, kind }: ProbeRef,
+): Promise<void> {
+  const probe = await getProbe(deps.db, { environment, id: probeId });
+  const findings = await look(deps, { connectionId: probe.connectionId, kind });
+  const failed = findings.find(({ status }) => status === 'error');
+  const report: ConnectionReport = {
+    kind: 'connection',
+    findings,
+    error: failed === undefined ? null : errorOf(kind, failed),
+  };
+  await finishProbe(deps.db, { environment, id: probeId, result: report });
+}
+
+async function look(
+  deps: StepDeps,
+  { connectionId, kind }: { connectionId: string; kind: ProbeRef['kind'] },
+): Promise<Finding[]> {
+  try {
+    const open = kind === 'source' ? openSource : openDestination;
+    await using end = await open(deps, connectionId);
+    return await end.check();
+  } catch (error) {
+    const failure = toFailure(error);
+    const name = errorTitles[failure.code];
+    const { code, message } = failure;
+    return [{ name, status: 'error', message, fix: failure.policy.remedy, code }];
+  }
+}
+
+/** In the words of the API, with the blame of the side that was tried. */
+function errorOf(kind: ProbeRef['kind'], { code = 'CONN', message, name }: Finding): ErrorObject {
+  const side = kind === 'source' ? 'source_denied' : 'destination_denied';
+  return toErrorObject(new Failure(side, message, { code, detail: name }));
+}

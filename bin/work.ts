@@ -1,0 +1,95 @@
+import type { Client } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
+import { bundleWorkflowCode, Worker } from '@temporalio/worker';
+import { fileURLToPath } from 'node:url';
+import { createActivities } from '../activities/activities.ts';
+import type { ActivityDeps } from '../activities/deps.ts';
+import { Failure } from '../domain/failure.ts';
+import type { TaskQueues } from '../domain/temporal-names.ts';
+import { searchAttributes } from '../domain/temporal-names.ts';
+
+const workflowsPath = fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url));
+
+export interface WorkOptions {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly taskQueues: TaskQueues;
+  readonly deps: ActivityDeps;
+  /** Slices, schema steps and publishes at once: 250 MB of memory each. */
+  readonly dataSlots: number;
+  /** How long running activities may go on after a stop, in ms; they end at their next batch. */
+  readonly graceMs?: number;
+}
+
+/** A worker of both queues; `run` resolves when it has stopped. */
+export interface Work {
+  run(): Promise<void>;
+  stop(): void;
+}
+
+/** Workflows and short activities on one queue, everything that moves rows on the other. */
+export async function createWork(options: WorkOptions): Promise<Work> {
+  const { connection, namespace, taskQueues, graceMs = 20_000 } = options;
+  const activities = createActivities(options.deps);
+  const shared = {
+    connection,
+    namespace,
+    activities,
+    shutdownGraceTime: graceMs,
+    shutdownForceTime: graceMs + 40_000,
+    // Cancellation and pause arrive on a heartbeat's answer.
+    maxHeartbeatThrottleInterval: '10s',
+    defaultHeartbeatThrottleInterval: '5s',
+  } as const;
+  const control = await Worker.create({
+    ...shared,
+    taskQueue: taskQueues.control,
+    workflowBundle: await bundleWorkflowCode({ workflowsPath, logger: quiet }),
+    maxConcurrentWorkflowTaskExecutions: 40,
+    maxConcurrentActivityTaskExecutions: 20,
+  });
+  const data = await Worker.create({
+    ...shared,
+    taskQueue: taskQueues.data,
+    maxConcurrentActivityTaskExecutions: options.dataSlots,
+  });
+  const workers = [control, data];
+  const stop = () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  return {
+    stop,
+    async run() {
+      // When one ends, for whatever reason, the other has no work left to do here.
+      const runs = workers.map((worker) => worker.run().finally(stop));
+      const ends = await Promise.allSettled(runs);
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    },
+  };
+}
+
+/** The bundler reports its progress line by line; nobody needs it at every start. */
+const quiet = {
+  log: () => undefined,
+  trace: () => undefined,
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: (message: string) => process.stderr.write(`${message}\n`),
+};
+
+/** @throws Failure `config_invalid` that says what to run when the namespace is not ready for us. */
+export async function checkNamespace(client: Client): Promise<void> {
+  const { namespace } = client.options;
+  const answer = await client.connection.operatorService
+    .listSearchAttributes({ namespace })
+    .catch((error: unknown) => {
+      const message = `Temporal at this address has no namespace ${namespace}, or does not answer. Create it with: temporal operator namespace create -n ${namespace}`;
+      throw new Failure('config_invalid', message, { cause: error });
+    });
+  const missing = Object.entries(searchAttributes).filter(([name]) => !(name in answer.customAttributes));
+  if (missing.length === 0) return;
+  const flags = missing.map(([name, type]) => `--name ${name} --type ${type}`).join(' ');
+  const message = `The Temporal namespace ${namespace} lacks search attributes. Create them with: temporal operator search-attribute create -n ${namespace} ${flags}`;
+  throw new Failure('config_invalid', message);
+}

@@ -1,0 +1,82 @@
+import { NativeConnection, Runtime } from '@temporalio/worker';
+import type { LogLevel } from '@temporalio/worker';
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import { loadConfig } from '../config.ts';
+import { connectors } from '../connectors/registry.ts';
+import { closeDatabase, createDatabase } from '../db/database.ts';
+import { toFailure } from '../domain/failure.ts';
+import { taskQueuesOf } from '../domain/temporal-names.ts';
+import { createSealer } from '../lib/seal.ts';
+import { createReach } from './reach.ts';
+import { ensureReconcileSchedule } from './reconcile-schedule.ts';
+import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
+import { checkNamespace, createWork } from './work.ts';
+
+// A worker: runs the workflows and activities. Any number of them may run beside each other.
+
+try {
+  await main();
+} catch (error) {
+  const failure = toFailure(error);
+  const cause = failure.kind === 'bug' && failure.cause instanceof Error ? `: ${failure.cause.stack}` : '';
+  process.stderr.write(`waybill worker: ${failure.message}${cause}\n`);
+  process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const log = pino({ level: config.logLevel, base: { role: 'worker' } });
+  installRuntime(log);
+  const taskQueues = taskQueuesOf();
+  const client = connectTemporal(config.temporal);
+  await checkNamespace(client);
+  await ensureReconcileSchedule(client, taskQueues);
+  const connection = await NativeConnection.connect({ address: config.temporal.address });
+  const db = createDatabase(config.databaseUrl, { connectionsMax: config.dataSlots + 20 });
+  const work = await createWork({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueues,
+    dataSlots: config.dataSlots,
+    deps: {
+      db,
+      connectors,
+      sealer: createSealer(config.sealKeys),
+      reach: createReach(config),
+      workflows: createWorkflowPort(client, taskQueues),
+      limits: config.limits,
+      log,
+    },
+  });
+  log.info({ dataSlots: config.dataSlots }, 'worker started');
+  await work.run();
+  await Promise.allSettled([closeDatabase(db), connection.close(), client.connection.close()]);
+  log.info('worker stopped');
+}
+
+/** Temporal's own lines become ours. The runtime also turns SIGINT and SIGTERM into a drain of the workers. */
+function installRuntime(log: Logger): void {
+  const write = (level: LogLevel, message: string, meta?: Record<string, unknown>) => {
+    const { error, sdkComponent, ...ids } = meta ?? {};
+    // An error of an activity was logged by us already, without what a driver may quote.
+    const kind = error instanceof Error ? error.name : undefined;
+    log[level.toLowerCase() as 'info'](
+      { component: sdkComponent, workflow: ids['workflowId'], kind },
+      message,
+    );
+  };
+  Runtime.install({
+    logger: {
+      log: write,
+      trace: (message, meta) => write('TRACE', message, meta),
+      // Each activity and workflow task says so when it starts and ends: our own lines tell more.
+      debug: (message, meta) => write('TRACE', message, meta),
+      info: (message, meta) => write('DEBUG', message, meta),
+      warn: (message, meta) => write('WARN', message, meta),
+      error: (message, meta) => write('ERROR', message, meta),
+    },
+    shutdownSignals: ['SIGINT', 'SIGTERM'],
+    telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
+  });
+}

@@ -1,0 +1,65 @@
+import type { LogicalType } from './data-type.ts';
+import { findLogicalType } from './data-type.ts';
+import type { Violation } from './failure.ts';
+import type { ModelDefinition } from './model.ts';
+
+/** A column of the source table, as its connector described it. */
+export interface DescribedColumn {
+  readonly name: string;
+  readonly type: string;
+  /** Logical types it may be declared as, the closest first. */
+  readonly fits: readonly LogicalType[];
+  readonly nullable: boolean;
+}
+
+const tenantTypes: readonly LogicalType[] = ['string', 'integer', 'bigint'];
+
+/** Where a model and its source table disagree (rules M19 to M22 as far as the catalogue tells). */
+export function checkAgainstSource(
+  model: ModelDefinition,
+  source: readonly DescribedColumn[],
+): { errors: Violation[]; warnings: Violation[] } {
+  const errors: Violation[] = [];
+  const warnings: Violation[] = [];
+  const byName = new Map(source.map((column) => [column.name, column]));
+  const near = source.map(({ name }) => name).slice(0, 40).join(', ');
+  for (const [index, column] of model.columns.entries()) {
+    const path = `model.columns[${index}]`;
+    const found = byName.get(column.name_in_source);
+    const type = findLogicalType(column.data_type);
+    if (found === undefined) {
+      const message = `${model.source_table} has no column ${column.name_in_source}; it has ${near}.`;
+      errors.push({ path: `${path}.name_in_source`, code: 'column_missing', message });
+      continue;
+    }
+    if (type !== undefined && !found.fits.includes(type)) {
+      const message =
+        `Column ${column.name_in_source} is ${found.type} at the source, declared ${column.data_type}; ` +
+        `it may be declared ${found.fits.join(', ')}.`;
+      errors.push({ path: `${path}.data_type`, code: 'type_mismatch', message });
+    }
+    if (found.nullable && (column.is_primary_key || column.is_last_modified)) {
+      const role = column.is_primary_key ? 'key' : 'last-modified';
+      const message = `The ${role} column ${column.name_in_source} may be null at the source; such rows cannot be moved.`;
+      warnings.push({ path: `${path}.name_in_source`, code: 'nullable', message });
+    }
+  }
+  errors.push(...checkTenantColumn(model, byName));
+  return { errors, warnings };
+}
+
+function checkTenantColumn(
+  model: ModelDefinition,
+  byName: ReadonlyMap<string, DescribedColumn>,
+): Violation[] {
+  const name = model.organization_column;
+  if (!name) return [];
+  const path = 'model.organization_column';
+  const found = byName.get(name);
+  if (found === undefined) {
+    return [{ path, code: 'column_missing', message: `${model.source_table} has no column ${name}.` }];
+  }
+  if (found.fits.some((type) => tenantTypes.includes(type))) return [];
+  const message = `The tenant column ${name} is ${found.type}; it must be a string, an integer or a uuid.`;
+  return [{ path, code: 'tenant_type', message }];
+}
