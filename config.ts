@@ -197,3 +197,8 @@ function succeeds(work: () => unknown): boolean {
     return false;
   }
 }
+
+/** A copy of the whole environment, for programs that start other programs and hand it on. */
+export function copyEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env };
+}
