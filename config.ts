@@ -29,6 +29,9 @@ const settings = z.object({
   WAYBILL_ALLOWED_NETWORKS: text('')
     .transform(splitList)
     .refine(areNetworks, 'must be networks with commas between'),
+  WAYBILL_OWN_SERVICES: optional('closed').pipe(
+    z.enum(['closed', 'open'], { error: 'must be closed or open' }),
+  ),
   WAYBILL_SLICE_SECONDS: whole({ from: 10, to: 3600, usual: 300 }),
   WAYBILL_BATCH_BYTES: whole({ from: 65_536, to: 256 * mebibyte, usual: 16 * mebibyte }),
   WAYBILL_BATCH_ROWS: whole({ from: 1, to: 1_000_000, usual: 100_000 }),
@@ -77,6 +80,8 @@ export interface Config {
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   /** Private networks that outgoing connections may reach. */
   readonly allowedNetworks: readonly string[];
+  /** Whether customers' settings may point at the servers of our own database and of Temporal: only `dev`. */
+  readonly ownServicesOpen: boolean;
   /** Slices, schema steps and publishes that one worker runs at once. */
   readonly dataSlots: number;
   readonly limits: {
@@ -104,6 +109,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     temporalUiUrl: values.WAYBILL_TEMPORAL_UI_URL,
     logLevel: values.WAYBILL_LOG_LEVEL,
     allowedNetworks: values.WAYBILL_ALLOWED_NETWORKS,
+    ownServicesOpen: values.WAYBILL_OWN_SERVICES === 'open',
     dataSlots: values.WAYBILL_DATA_SLOTS,
     limits: {
       sliceMs: values.WAYBILL_SLICE_SECONDS * 1000,

@@ -2,18 +2,25 @@ import type { Config } from '../config.ts';
 import type { Reach } from '../connectors/connector.ts';
 import { createGuard, openSocket } from '../lib/guard.ts';
 
-/** The one way out to customers' and vendors' systems: our own database and Temporal stay out of reach. */
-export function createReach(config: Pick<Config, 'allowedNetworks' | 'databaseUrl' | 'temporal'>): Reach {
-  const database = new URL(config.databaseUrl);
-  const [temporalHost = '', temporalPort = ''] = config.temporal.address.split(/:(?=\d+$)/);
+type ReachConfig = Pick<Config, 'allowedNetworks' | 'databaseUrl' | 'ownServicesOpen' | 'temporal'>;
+
+/** The one way out to customers' and vendors' systems. */
+export function createReach(config: ReachConfig): Reach {
   const guard = createGuard({
     allowedNetworks: config.allowedNetworks,
-    forbidden: [
-      { host: database.hostname, port: Number(database.port || 5432) },
-      { host: temporalHost, port: Number(temporalPort) },
-    ],
+    forbidden: config.ownServicesOpen ? [] : ownServices(config),
   });
   return {
     socket: async ({ host, port, timeoutMs }) => openSocket(await guard.resolve(host, port), { timeoutMs }),
   };
+}
+
+/** Whoever types a host must not reach these through us, whatever networks are open. */
+function ownServices({ databaseUrl, temporal }: ReachConfig): { host: string; port: number }[] {
+  const database = new URL(databaseUrl);
+  const [host = '', port = ''] = temporal.address.split(/:(?=\d+$)/);
+  return [
+    { host: database.hostname, port: Number(database.port || 5432) },
+    { host, port: Number(port) },
+  ];
 }
