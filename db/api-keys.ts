@@ -112,7 +112,11 @@ export async function revokeApiKey(
   );
   await db.transaction(async (tx) => {
     const revoked = isUuid(input.id)
-      ? await tx.update(apiKeys).set({ revokedAt: sql`now()` }).where(isLive).returning(columns)
+      ? await tx
+          .update(apiKeys)
+          .set({ revokedAt: sql`now()` })
+          .where(isLive)
+          .returning(columns)
       : [];
     const [key] = revoked;
     if (!key) throw new Failure('not_found', `There is no API key ${input.id} to revoke.`);

@@ -25,7 +25,10 @@ export async function cancelTransfer(
       (await requestCancels(tx, { transferId: input.id, line })).length > 0;
     const transfer = await getTransfer(tx, input);
     if (!isNew && transfer.status !== 'RUNNING') {
-      throw new Failure('conflict', `Transfer ${input.id} has ended already: it is ${transfer.status}.`);
+      throw new Failure(
+        'conflict',
+        `Transfer ${input.id} has ended already: it is ${transfer.status}.`,
+      );
     }
     if (isNew) {
       await recordAudit(tx, {
@@ -34,7 +37,11 @@ export async function cancelTransfer(
         resourceId: input.id,
         actor: input.actor,
         object: { id: input.id, destination_id: before.destinationId, status: transfer.status },
-        previousObject: { id: input.id, destination_id: before.destinationId, status: before.status },
+        previousObject: {
+          id: input.id,
+          destination_id: before.destinationId,
+          status: before.status,
+        },
       });
     }
     return transfer;
@@ -48,7 +55,11 @@ type Which = { transferId: string; line: string } | { destinationId: string; lin
 export async function cancelPending(tx: Db, which: Which): Promise<string[]> {
   const ended = await tx
     .update(transfers)
-    .set({ status: 'CANCELLED', endedAt: sql`clock_timestamp()`, cancelRequestedAt: sql`clock_timestamp()` })
+    .set({
+      status: 'CANCELLED',
+      endedAt: sql`clock_timestamp()`,
+      cancelRequestedAt: sql`clock_timestamp()`,
+    })
     .where(and(chosen(which), eq(transfers.status, 'PENDING')))
     .returning({ id: transfers.id });
   for (const { id } of ended) {
@@ -67,7 +78,11 @@ export async function requestCancels(tx: Db, which: Which): Promise<string[]> {
     .update(transfers)
     .set({ cancelRequestedAt: sql`clock_timestamp()` })
     .where(
-      and(chosen(which), eq(transfers.status, 'RUNNING'), sql`${transfers.cancelRequestedAt} is null`),
+      and(
+        chosen(which),
+        eq(transfers.status, 'RUNNING'),
+        sql`${transfers.cancelRequestedAt} is null`,
+      ),
     )
     .returning({ id: transfers.id });
   for (const { id } of asked) await appendLog(tx, { transferId: id, line: which.line });

@@ -93,12 +93,19 @@ export async function reviseConnection(db: Db, input: ConnectionChange & Placed)
  * A connection with its secrets in the clear, for one call of an activity.
  * @throws Failure `not_found` when it is not there or, unsaved, has lapsed.
  */
-export async function openConnection(db: Db, sealer: Sealer, id: string): Promise<OpenedConnection> {
+export async function openConnection(
+  db: Db,
+  sealer: Sealer,
+  id: string,
+): Promise<OpenedConnection> {
   const [stored] = await db
     .select()
     .from(connections)
     .where(
-      and(eq(connections.id, id), sql`(${connections.expiresAt} is null or ${connections.expiresAt} > now())`),
+      and(
+        eq(connections.id, id),
+        sql`(${connections.expiresAt} is null or ${connections.expiresAt} > now())`,
+      ),
     );
   if (!stored) throw new Failure('not_found', 'The connection is not there any more.');
   return {

@@ -52,7 +52,11 @@ export async function pingDatabase(db: Database): Promise<void> {
  * Runs the work, and where it breaks the named unique index throws the failure instead: two writers that
  * race for a name both passed any check before, so the index is the only judge.
  */
-export async function onDuplicate<T>(index: string, failure: Failure, work: () => Promise<T>): Promise<T> {
+export async function onDuplicate<T>(
+  index: string,
+  failure: Failure,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -66,13 +70,15 @@ export async function onDuplicate<T>(index: string, failure: Failure, work: () =
 /** SQLSTATE classes of a database that is away, starting, full or overtaken by another transaction. */
 const passingClasses = /^(08|40|53|57P0)/;
 
+/** What the driver says without a SQLSTATE when it cannot connect, or is cut off. */
+const lostConnection =
+  /^(connect|read|write|getaddrinfo) E|^Connection terminated|^timeout exceeded when trying to connect|^Client has encountered a connection error/;
+
 /** Whether an error came from our own database and may be gone in a moment. */
 export function isDatabaseAway(error: unknown): boolean {
-  if (error instanceof DrizzleQueryError) return isPassing(error.cause);
-  return error instanceof pg.DatabaseError && isPassing(error);
-}
-
-/** An error of the driver without a SQLSTATE is one of the connection. */
-function isPassing(cause: unknown): boolean {
-  return !(cause instanceof pg.DatabaseError) || passingClasses.test(cause.code ?? '08');
+  const cause = error instanceof DrizzleQueryError ? error.cause : error;
+  if (cause instanceof pg.DatabaseError) return passingClasses.test(cause.code ?? '');
+  // Connections to other systems never come here: their connectors have made failures of them.
+  if (cause instanceof AggregateError) return cause.errors.some(isDatabaseAway);
+  return cause instanceof Error && lostConnection.test(cause.message);
 }

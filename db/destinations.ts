@@ -87,7 +87,10 @@ const isRecipient = eq(recipients.id, destinations.recipientId);
 const isConnection = eq(connections.id, destinations.connectionId);
 
 /** @throws Failure `invalid` when there is no such recipient; `conflict` when another's rows land there. */
-export async function insertDestination(db: Db, input: DestinationInput): Promise<DestinationRecord> {
+export async function insertDestination(
+  db: Db,
+  input: DestinationInput,
+): Promise<DestinationRecord> {
   const { environment, recipientId, connection, audit } = input;
   const id = uuidv7();
   return await db.transaction(async (tx) => {
@@ -192,7 +195,10 @@ export async function updateDestination(
       .set({ ...set, updatedAt: sql`now()` })
       .where(isLive(input));
     if (input.isEnabled === false) {
-      await cancelPending(tx, { destinationId: id, line: 'Cancelled: the destination was disabled.' });
+      await cancelPending(tx, {
+        destinationId: id,
+        line: 'Cancelled: the destination was disabled.',
+      });
     }
     const destination = await getDestination(tx, input);
     await recordAudit(tx, {
@@ -221,7 +227,10 @@ export async function deleteDestination(
     const which = { destinationId: input.id, line: 'Cancelled: the destination was deleted.' };
     const cancelledIds = await cancelPending(tx, which);
     const stoppingIds = await requestCancels(tx, which);
-    await tx.update(destinations).set({ deletedAt: sql`now()` }).where(isLive(input));
+    await tx
+      .update(destinations)
+      .set({ deletedAt: sql`now()` })
+      .where(isLive(input));
     await recordAudit(tx, {
       environment: input.environment,
       eventType: 'DESTINATION_DELETE',
@@ -251,7 +260,11 @@ async function checkRecipient(tx: Db, input: DestinationInput): Promise<void> {
 /** Two recipients must never write to the same place. The lock makes racing requests wait for each other. */
 async function checkPlace(
   tx: Db,
-  { environment, recipientId, place }: { environment: Environment; recipientId: string; place: string },
+  {
+    environment,
+    recipientId,
+    place,
+  }: { environment: Environment; recipientId: string; place: string },
 ): Promise<void> {
   const name = `waybill place ${environment} ${place}`;
   await tx.execute(/*sql*/ sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`);
@@ -313,7 +326,11 @@ async function changeConnection(
   return { connectionId, place };
 }
 
-function isLive({ environment, recipientId, id }: DestinationScope & { id: string }): SQL | undefined {
+function isLive({
+  environment,
+  recipientId,
+  id,
+}: DestinationScope & { id: string }): SQL | undefined {
   return and(
     isUuid(id) ? eq(destinations.id, id) : sql`false`,
     eq(destinations.environment, environment),

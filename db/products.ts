@@ -91,7 +91,10 @@ export async function updateProduct(
     const before = await getProduct(tx, input);
     await checkModelNames(tx, input);
     const names = [...new Set(input.models)];
-    await tx.update(products).set({ models: names, updatedAt: sql`now()` }).where(isNamed(input));
+    await tx
+      .update(products)
+      .set({ models: names, updatedAt: sql`now()` })
+      .where(isNamed(input));
     const after = await getProduct(tx, input);
     await audit(tx, { ...input, eventType: 'PRODUCT_UPDATE', before, after });
     return after;
@@ -136,13 +139,18 @@ export async function checkProductNames(
   const found = await tx
     .select({ name: products.name })
     .from(products)
-    .where(and(eq(products.environment, input.environment), inArray(products.name, [...input.products])))
+    .where(
+      and(eq(products.environment, input.environment), inArray(products.name, [...input.products])),
+    )
     .for('share');
   const known = new Set(found.map(({ name }) => name));
   throwUnknown(input.products, { known, path: input.path, noun: 'product' });
 }
 
-async function checkModelNames(tx: Db, input: Named & { models: readonly string[] }): Promise<void> {
+async function checkModelNames(
+  tx: Db,
+  input: Named & { models: readonly string[] },
+): Promise<void> {
   const isAsked = and(
     eq(models.environment, input.environment),
     inArray(models.name, [...input.models]),

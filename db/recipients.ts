@@ -147,32 +147,37 @@ export async function listRecipients(
  */
 export async function updateRecipient(db: Db, input: RecipientPatch): Promise<RecipientRecord> {
   const { environment, id, audit } = input;
-  return await onDuplicate('recipients_provider_id', tenantTaken(input.idInProviderSystem ?? ''), () =>
-    db.transaction(async (tx) => {
-      const before = await lockRecipient(tx, input);
-      await checkPatch(tx, { before, patch: input });
-      const startBound = input.defaultFullRefreshMinStartTimeEpoch;
-      await tx
-        .update(recipients)
-        .set({
-          name: input.name ?? before.name,
-          idInProviderSystem: input.idInProviderSystem ?? before.idInProviderSystem,
-          products: [...new Set(input.products ?? before.products)],
-          ...(startBound === undefined ? {} : { defaultFullRefreshMinStartTimeEpoch: startBound }),
-          updatedAt: sql`now()`,
-        })
-        .where(isLive(input));
-      const recipient = await getRecipient(tx, input);
-      await recordAudit(tx, {
-        environment,
-        eventType: 'RECIPIENT_UPDATE',
-        resourceId: id,
-        actor: audit.actor,
-        object: audit.present(recipient),
-        previousObject: audit.present(before),
-      });
-      return recipient;
-    }),
+  return await onDuplicate(
+    'recipients_provider_id',
+    tenantTaken(input.idInProviderSystem ?? ''),
+    () =>
+      db.transaction(async (tx) => {
+        const before = await lockRecipient(tx, input);
+        await checkPatch(tx, { before, patch: input });
+        const startBound = input.defaultFullRefreshMinStartTimeEpoch;
+        await tx
+          .update(recipients)
+          .set({
+            name: input.name ?? before.name,
+            idInProviderSystem: input.idInProviderSystem ?? before.idInProviderSystem,
+            products: [...new Set(input.products ?? before.products)],
+            ...(startBound === undefined
+              ? {}
+              : { defaultFullRefreshMinStartTimeEpoch: startBound }),
+            updatedAt: sql`now()`,
+          })
+          .where(isLive(input));
+        const recipient = await getRecipient(tx, input);
+        await recordAudit(tx, {
+          environment,
+          eventType: 'RECIPIENT_UPDATE',
+          resourceId: id,
+          actor: audit.actor,
+          object: audit.present(recipient),
+          previousObject: audit.present(before),
+        });
+        return recipient;
+      }),
   );
 }
 
@@ -188,7 +193,10 @@ export async function deleteRecipient(
       const message = `Recipient ${before.name} has a destination (${name}). Delete its destinations first.`;
       throw new Failure('conflict', message);
     }
-    await tx.update(recipients).set({ deletedAt: sql`now()` }).where(isLive(input));
+    await tx
+      .update(recipients)
+      .set({ deletedAt: sql`now()` })
+      .where(isLive(input));
     await recordAudit(tx, {
       environment: input.environment,
       eventType: 'RECIPIENT_DELETE',

@@ -81,7 +81,11 @@ export const connections = snakeCase.table(
     /** Only for one that was never saved: it is there for one test. */
     expiresAt: instant(),
   },
-  (t) => [index('connections_expires_at').on(t.expiresAt).where(sql`expires_at is not null`)],
+  (t) => [
+    index('connections_expires_at')
+      .on(t.expiresAt)
+      .where(sql`expires_at is not null`),
+  ],
 );
 
 export const sources = snakeCase.table(
@@ -263,7 +267,9 @@ export const transfers = snakeCase.table(
     index('transfers_of_destination').on(t.destinationId, t.submittedAt, t.id),
     index('transfers_of_recipient').on(t.recipientId, t.submittedAt, t.id),
     index('transfers_ended_at').on(t.environment, t.endedAt),
-    index('transfers_open').on(t.destinationId, t.submittedAt).where(sql`ended_at is null`),
+    index('transfers_open')
+      .on(t.destinationId, t.submittedAt)
+      .where(sql`ended_at is null`),
     index('transfers_destination_connection_id').on(t.destinationConnectionId),
     index('transfers_tags').using('gin', t.tags),
   ],

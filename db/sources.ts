@@ -51,8 +51,14 @@ export async function insertSource(
   const id = uuidv7();
   return await onDuplicate('sources_name', nameTaken(name), () =>
     db.transaction(async (tx) => {
-      const connectionId = await insertConnection(tx, { ...connection, environment, role: 'source' });
-      await tx.insert(sources).values({ id, environment, name, vendor: connection.vendor, connectionId });
+      const connectionId = await insertConnection(tx, {
+        ...connection,
+        environment,
+        role: 'source',
+      });
+      await tx
+        .insert(sources)
+        .values({ id, environment, name, vendor: connection.vendor, connectionId });
       const source = await getSource(tx, { environment, id });
       await recordAudit(tx, {
         environment,
@@ -173,9 +179,15 @@ export async function deleteSource(
       .limit(3);
     if (users.length > 0) {
       const names = users.map((model) => model.name).join(', ');
-      throw new Failure('conflict', `Source ${source.name} is read by models (${names}). Delete them first.`);
+      throw new Failure(
+        'conflict',
+        `Source ${source.name} is read by models (${names}). Delete them first.`,
+      );
     }
-    await tx.update(sources).set({ deletedAt: sql`now()` }).where(isLive(input));
+    await tx
+      .update(sources)
+      .set({ deletedAt: sql`now()` })
+      .where(isLive(input));
     await recordAudit(tx, {
       environment: input.environment,
       eventType: 'SOURCE_DELETE',
@@ -199,5 +211,8 @@ function nameTaken(name: string): Failure {
 }
 
 function changedMeanwhile(id: string): Failure {
-  return new Failure('conflict', `The connection of source ${id} was changed by somebody else meanwhile.`);
+  return new Failure(
+    'conflict',
+    `The connection of source ${id} was changed by somebody else meanwhile.`,
+  );
 }

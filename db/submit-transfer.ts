@@ -173,7 +173,10 @@ interface Resolved {
  * A waiting transfer of the same kind that will move the same revisions of all these models: the request
  * asks for nothing that it does not bring.
  */
-async function findTwin(tx: Db, { request, destination, models }: Resolved): Promise<string | undefined> {
+async function findTwin(
+  tx: Db,
+  { request, destination, models }: Resolved,
+): Promise<string | undefined> {
   const { startWindowAt, endWindowAt, tags = {} } = request;
   const isPlain = startWindowAt === undefined && endWindowAt === undefined;
   if (!isPlain || Object.keys(tags).length > 0) return undefined;
@@ -201,7 +204,13 @@ async function findTwin(tx: Db, { request, destination, models }: Resolved): Pro
 
 async function insertTransfer(
   tx: Db,
-  { request, destination, models, transferId, twin }: Resolved & { transferId: string; twin: string | undefined },
+  {
+    request,
+    destination,
+    models,
+    transferId,
+    twin,
+  }: Resolved & { transferId: string; twin: string | undefined },
 ): Promise<void> {
   const isDuplicate = twin !== undefined;
   // After the lock, unlike now(): the order of submission is the order in which they were let in.
@@ -246,7 +255,8 @@ function firstLine(input: {
   twin: string | undefined;
 }): string {
   const { request, models, twin } = input;
-  if (twin !== undefined) return `Cancelled as a duplicate: transfer ${twin} waits and moves the same.`;
+  if (twin !== undefined)
+    return `Cancelled as a duplicate: transfer ${twin} waits and moves the same.`;
   const kind = request.isFullRefresh === true ? 'full refresh' : 'transfer';
   const names = models.map(({ name }) => name).join(', ');
   return `Submitted (${request.trigger}): ${kind} of ${names}.`;

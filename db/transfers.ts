@@ -40,7 +40,10 @@ export async function getTransfer(
   input: TransferScope & { id: string },
 ): Promise<TransferRecord> {
   const isIt = isUuid(input.id) ? eq(transfers.id, input.id) : sql`false`;
-  const rows = await db.select(columns).from(transfers).where(and(inScope(input), isIt));
+  const rows = await db
+    .select(columns)
+    .from(transfers)
+    .where(and(inScope(input), isIt));
   const [transfer] = await withModels(db, rows);
   if (!transfer) throw new Failure('not_found', `There is no transfer ${input.id}.`);
   return transfer;
