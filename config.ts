@@ -29,7 +29,7 @@ const settings = z.object({
   WAYBILL_ALLOWED_NETWORKS: text('')
     .transform(splitList)
     .refine(areNetworks, 'must be networks with commas between'),
-  WAYBILL_OWN_SERVICES: optional('closed').pipe(
+  WAYBILL_OWN_SERVICES: text('closed').pipe(
     z.enum(['closed', 'open'], { error: 'must be closed or open' }),
   ),
   WAYBILL_SLICE_SECONDS: whole({ from: 10, to: 3600, usual: 300 }),
@@ -54,6 +54,7 @@ const examples: Record<keyof typeof settings.shape, string> = {
   WAYBILL_TEMPORAL_UI_URL: 'http://127.0.0.1:8233',
   WAYBILL_LOG_LEVEL: 'info',
   WAYBILL_ALLOWED_NETWORKS: '10.0.0.0/8,fd00::/8',
+  WAYBILL_OWN_SERVICES: 'closed',
   WAYBILL_SLICE_SECONDS: '300',
   WAYBILL_BATCH_BYTES: '16777216',
   WAYBILL_BATCH_ROWS: '100000',
