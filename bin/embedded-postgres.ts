@@ -1,4 +1,4 @@
-import { chown, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../domain/failure.ts';
@@ -78,6 +78,12 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   });
   await waitUntilReady(child, cluster);
   return describeServer({ child, cluster, port, logFile, password: options.superuserPassword });
+}
+
+/** Ends what a killed run left behind on the data folder, so that its port is free again. */
+export async function endPostgres(dataDir: string, say: (line: string) => void): Promise<void> {
+  const folder = await realpath(dataDir).catch(() => undefined);
+  if (folder !== undefined) await endPostgresLeftovers(path.join(folder, 'cluster'), say);
 }
 
 interface NewCluster {

@@ -22,7 +22,7 @@ export async function downloadTemporal(
   request.say(`Downloading Temporal ${request.version} (about 60 MB, once) …`);
   return inOwnFolder(request, async (folder) => {
     const archive = path.join(folder, 'temporal.tar.gz');
-    const failed = await download(archiveUrl(request.version), archive);
+    const failed = await download(archiveUrl(request.version), archive, request.signal);
     if (failed !== undefined) return { failed: `the official download failed (${failed})` };
     const unpacked = await runCommand('tar', ['-xzf', archive, '-C', folder], {
       timeoutMs: unpackTimeoutMs,
@@ -69,6 +69,7 @@ async function goInstall(
   const built = await runCommand('go', args, {
     env: goEnv,
     cwd: folder,
+    signal: request.signal,
     timeoutMs: buildTimeoutMs,
   });
   if (built.failed === undefined) return done;
@@ -100,11 +101,16 @@ function archiveUrl(version: string): string {
 }
 
 /** Undefined when the file is complete, else why it is not. */
-async function download(url: string, file: string): Promise<string | undefined> {
+async function download(
+  url: string,
+  file: string,
+  caller: AbortSignal | undefined,
+): Promise<string | undefined> {
   const abort = new AbortController();
+  const signal = AbortSignal.any([abort.signal, ...(caller === undefined ? [] : [caller])]);
   let timer = setTimeout(() => abort.abort(new Error('no answer')), answerTimeoutMs);
   try {
-    const response = await fetch(url, { signal: abort.signal });
+    const response = await fetch(url, { signal });
     if (!response.ok || response.body === null) return `HTTP status ${response.status}`;
     clearTimeout(timer);
     timer = setTimeout(() => abort.abort(new Error('too slow')), downloadTimeoutMs);

@@ -5,6 +5,8 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv | undefined;
   readonly cwd?: string | undefined;
   readonly account?: Account | undefined;
+  /** Kills the command. */
+  readonly signal?: AbortSignal | undefined;
   /** The command is killed after so long. */
   readonly timeoutMs: number;
 }
@@ -22,7 +24,7 @@ export function runCommand(
   args: readonly string[],
   options: CommandOptions,
 ): Promise<CommandResult> {
-  const { timeoutMs, account, env, cwd } = options;
+  const { timeoutMs, account, env, cwd, signal } = options;
   return new Promise((resolve) => {
     const settings = {
       timeout: timeoutMs,
@@ -30,6 +32,7 @@ export function runCommand(
       maxBuffer: 64 * 1024 * 1024,
       ...(env === undefined ? {} : { env }),
       ...(cwd === undefined ? {} : { cwd }),
+      ...(signal === undefined ? {} : { signal }),
       ...account,
     };
     execFile(command, [...args], settings, (error, stdout, stderr) => {

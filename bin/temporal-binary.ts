@@ -13,6 +13,8 @@ export interface TemporalBinaryOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Told, in one line each, which binary is used and what is being fetched or built. */
   readonly say: (line: string) => void;
+  /** Gives up fetching and building. */
+  readonly signal?: AbortSignal | undefined;
   /** Ways to fetch the binary, in order. For tests; the official download and Go by default. */
   readonly installers?: readonly Installer[];
 }
@@ -27,6 +29,7 @@ export interface InstallRequest {
   readonly version: string;
   readonly env: NodeJS.ProcessEnv;
   readonly say: (line: string) => void;
+  readonly signal: AbortSignal | undefined;
 }
 
 const answerTimeoutMs = 5000;
@@ -49,7 +52,9 @@ export async function findTemporalBinary(options: TemporalBinaryOptions): Promis
   const installers = options.installers ?? [downloadTemporal, buildTemporal];
   const reasons: string[] = [];
   for (const install of installers) {
-    const { failed } = await install({ file: cached, version: temporalVersion, env, say });
+    const request = { file: cached, version: temporalVersion, env, say, signal: options.signal };
+    const { failed } = await install(request);
+    options.signal?.throwIfAborted();
     const reason = failed ?? (await whyNot(cached, env));
     if (reason === undefined) return cached;
     say(`  not possible: ${reason}`);

@@ -20,6 +20,8 @@ export interface TemporalServerOptions {
   readonly uiPort?: number | undefined;
   /** Made besides `default`, with the same search attributes. */
   readonly namespaces?: readonly string[];
+  /** Told at once, so that the process can be found again should we be killed while it starts. */
+  readonly onPid?: (pid: number) => void;
 }
 
 export interface TemporalServer {
@@ -51,6 +53,7 @@ export async function startTemporal(options: TemporalServerOptions): Promise<Tem
     env: options.env,
     output: { file: path.join(options.folder, 'temporal.log') },
   });
+  options.onPid?.(child.pid);
   const address = `127.0.0.1:${port}`;
   try {
     await waitForAttributes({ child, address, options });
@@ -118,7 +121,15 @@ async function addAttributes(starting: Starting, missing: readonly AttributeName
 
 function operator(starting: Starting, args: readonly string[]) {
   const { binary, env } = starting.options;
-  const where = ['--address', starting.address, '--namespace', 'default'];
+  // The caller's own settings for the command line may point at another server.
+  const where = [
+    '--disable-config-env',
+    '--disable-config-file',
+    '--address',
+    starting.address,
+    '--namespace',
+    'default',
+  ];
   const all = ['operator', 'search-attribute', ...args, ...where];
   return runCommand(binary, all, { env, timeoutMs: commandTimeoutMs });
 }
