@@ -1,5 +1,6 @@
-// The way into Waybill from a fresh clone: `node bin/bootstrap.mjs <command> …`. Plain JavaScript that Node 20
-// runs, without packages: it installs what is missing, finds Node 24 and hands over to the TypeScript entry.
+// The way into Waybill from a fresh clone: `node bin/bootstrap.mjs <command> …`. Plain JavaScript that
+// Node 20 runs, without packages: it installs what is missing, finds Node 24 and hands over to the
+// TypeScript entry.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,8 +33,9 @@ async function main() {
 }
 
 /**
- * Whether node_modules holds what the lockfile asks for on this machine. npm's own record of its last finished
- * install is compared, so an install made by hand counts, and one that was interrupted does not.
+ * Whether node_modules holds what the lockfile asks for on this machine. npm's own record of its last
+ * finished install is compared, so an install made by hand counts, and one that was interrupted does
+ * not.
  */
 function isInstalled() {
   const wanted = readJson('package-lock.json')?.packages;

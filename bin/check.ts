@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runTests } from './run-tests.ts';
 
-// `npm run verify` and `npm test`. Both check formatting, lint, types and unused code, then run the tests: verify
-// those that need no server and only until something fails, test all of them. Words after the command run only
-// the test files whose path has one of them. The last line is always `N passed, N failed`.
+// `npm run verify` and `npm test`. Both check formatting, lint, types and unused code, then run the
+// tests: verify those that need no server and only until something fails, test all of them. Words after
+// the command run only the test files whose path has one of them. The last line is always `N passed, N
+// failed`.
 
 interface Step {
   readonly title: string;

@@ -35,7 +35,10 @@ export async function runTests({ root, projects, filters, signal }: TestRun): Pr
   }
 }
 
-/** vitest ends the process at once on a signal, and would leave the servers running that its tests had started. */
+/**
+ * vitest ends the process at once on a signal, and would leave the servers running that its tests had
+ * started.
+ */
 async function withoutNewSignalHandlers<T>(work: () => Promise<T>): Promise<T> {
   const signals = ['SIGINT', 'SIGTERM'] as const;
   const before = new Set(signals.flatMap((name) => process.listeners(name)));
@@ -49,8 +52,8 @@ async function withoutNewSignalHandlers<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Whatever is wrong without a failed test to show for it counts as one failure: a file that could not be loaded, an
- * error outside all tests, a run without any test.
+ * Whatever is wrong without a failed test to show for it counts as one failure: a file that could not
+ * be loaded, an error outside all tests, a run without any test.
  */
 function count(files: readonly TestModule[], errors: number, root: string): TestResult {
   const tests = files.flatMap((file) => [...file.children.allTests()]);
