@@ -1,11 +1,11 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
 import type { ProbeReport } from '../domain/probe.ts';
 import type { Environment } from '../domain/statuses.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
-import { probes } from './schema.ts';
+import { connections, probes } from './schema.ts';
 
 export type ProbeKind = 'source' | 'destination' | 'model';
 
@@ -60,6 +60,19 @@ export async function finishProbe(
         isNull(probes.finishedAt),
       ),
     );
+}
+
+/** Removes a probe that has been answered, and the connection with it where that was never saved. */
+export async function discardProbe(
+  db: Db,
+  input: { environment: Environment; id: string },
+): Promise<void> {
+  const isIt = and(eq(probes.id, input.id), eq(probes.environment, input.environment));
+  const [gone] = await db.delete(probes).where(isIt).returning({ connectionId: probes.connectionId });
+  if (!gone) return;
+  await db
+    .delete(connections)
+    .where(and(eq(connections.id, gone.connectionId), isNotNull(connections.expiresAt)));
 }
 
 /** Removes lapsed probes. Returns how many. */
