@@ -174,7 +174,7 @@ describe('documents', () => {
 
   test('every path that a document cites exists', () => {
     const cited =
-      /`((?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|md|yml|yaml|json|sh|sql)|[\w-]+(?:\/[\w-]+)*\/)`/g;
+      /`((?:[\w.-]+\/)*[\w-][\w.-]*\.(?:ts|mjs|md|yml|yaml|json|sh|sql)|[\w-]+(?:\/[\w-]+)*\/)`/g;
     const link = /\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g;
     const findings = documents.flatMap((file) => [
       ...findAll(file, cited, '$1').filter(({ what }) => !isThere(what)),
