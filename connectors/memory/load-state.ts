@@ -1,0 +1,160 @@
+import { compareEpochs } from '../../domain/epoch.ts';
+import { Failure } from '../../domain/failure.ts';
+import type { InstantText } from '../../domain/instant.ts';
+import type {
+  Cursor,
+  LoadPlan,
+  LoadProgress,
+  LoadRecord,
+  UnfinishedLoad,
+} from '../../domain/load.ts';
+import type { Receipt } from '../connector.ts';
+import type { Draft } from './store.ts';
+
+/** A load that is under way, or the one that finished last. */
+export interface LoadState extends UnfinishedLoad {
+  readonly pass: number;
+  /** Attempts whose rows count in this pass; 0 when the pass has only been announced. */
+  readonly attempts: number;
+  readonly fence: InstantText;
+  readonly cursor: Cursor | undefined;
+  /** The greatest last-modified value ever landed, this load included. */
+  readonly greatest: InstantText | undefined;
+  readonly rows: number;
+  /** Of a replace: the table that nobody sees yet. */
+  readonly hiddenTable: string | undefined;
+  /** Stands in every row of the hidden table. It grows with each attempt, also over passes and transfers. */
+  readonly attemptMark: number;
+  /** The last key of the live table that is published; undefined before the first. */
+  readonly publishedTo: string | undefined;
+}
+
+/** The row that a destination keeps for each model. */
+export interface StoredLoad extends LoadRecord {
+  readonly unfinished: LoadState | undefined;
+  /** How the last finished load ended: whoever did not hear of it asks again. */
+  readonly finished: { readonly state: LoadState; readonly receipt: Receipt } | undefined;
+}
+
+/**
+ * Shows the plan's epoch and begins its load or goes on with it. What it returns stands in the draft too.
+ * @throws Failure `fenced` where a higher epoch was seen.
+ */
+export function openLoad(draft: Draft, plan: LoadPlan, now: InstantText): StoredLoad {
+  const stored = draft.loads.get(plan.modelId) ?? neverLoaded(plan);
+  if (compareEpochs(stored.epoch, plan.epoch) > 0) throw fenced();
+  const opened = { ...chooseState(draft, stored, { plan, now }), epoch: plan.epoch };
+  draft.loads.set(plan.modelId, opened);
+  return opened;
+}
+
+function neverLoaded(plan: LoadPlan): StoredLoad {
+  return {
+    owner: plan.owner,
+    loadIdentity: undefined,
+    table: plan.table.name,
+    epoch: plan.epoch,
+    watermark: undefined,
+    greatest: undefined,
+    fence: undefined,
+    appliedTable: undefined,
+    unfinished: undefined,
+    finished: undefined,
+  };
+}
+
+function chooseState(
+  draft: Draft,
+  stored: StoredLoad,
+  { plan, now }: { plan: LoadPlan; now: InstantText },
+): StoredLoad {
+  const { unfinished, finished } = stored;
+  // Begun anew, a load that had finished would publish an empty copy over the one it published before.
+  if (unfinished === undefined && isLoadOf(finished?.state, plan)) return stored;
+  if (unfinished !== undefined && canGoOn(draft, unfinished, plan)) {
+    return { ...stored, unfinished: goOn(unfinished, plan) };
+  }
+  if (unfinished?.hiddenTable !== undefined) draft.tables.delete(unfinished.hiddenTable);
+  return { ...stored, unfinished: begin(draft, stored, { plan, now }) };
+}
+
+/** Whether the state is of this very load: another attempt at it, not another load. */
+export function isLoadOf(state: LoadState | undefined, plan: LoadPlan): boolean {
+  return (
+    state?.transferId === plan.transferId &&
+    state.mode === plan.mode &&
+    state.revisionId === plan.revisionId
+  );
+}
+
+function canGoOn(draft: Draft, state: LoadState, plan: LoadPlan): boolean {
+  const isWanted = isLoadOf(state, plan) || (plan.continues && state.mode === plan.mode);
+  const isWhole = state.hiddenTable === undefined || draft.tables.has(state.hiddenTable);
+  return isWanted && isWhole && state.loadIdentity === plan.loadIdentity;
+}
+
+/** An attempt that left no cursor left nothing that counts: the pass is still all in one snapshot. */
+function goOn(state: LoadState, plan: LoadPlan): LoadState {
+  return {
+    ...state,
+    transferId: plan.transferId,
+    revisionId: plan.revisionId,
+    attempts: state.cursor === undefined ? 1 : state.attempts + 1,
+    attemptMark: state.attemptMark + 1,
+  };
+}
+
+function begin(
+  draft: Draft,
+  stored: StoredLoad,
+  { plan, now }: { plan: LoadPlan; now: InstantText },
+): LoadState {
+  const hiddenTable = plan.mode === 'replace' ? `_waybill_new_${plan.table.name}` : undefined;
+  if (hiddenTable !== undefined) {
+    draft.tables.set(hiddenTable, {
+      columns: plan.table.columns,
+      key: [],
+      comment: undefined,
+      rows: [],
+    });
+  }
+  return {
+    transferId: plan.transferId,
+    revisionId: plan.revisionId,
+    mode: plan.mode,
+    loadIdentity: plan.loadIdentity,
+    window: plan.window,
+    begunAt: now,
+    pass: 0,
+    attempts: 1,
+    fence: plan.fence,
+    cursor: undefined,
+    greatest: isSameCopy(stored, plan) ? stored.greatest : undefined,
+    rows: 0,
+    hiddenTable,
+    attemptMark: 1,
+    publishedTo: undefined,
+  };
+}
+
+/** What was landed of other rows says nothing about these. */
+function isSameCopy(stored: StoredLoad, plan: LoadPlan): boolean {
+  return stored.loadIdentity === plan.loadIdentity;
+}
+
+/** Where the load stands, in the words of the contract. */
+export function progressOf(stored: StoredLoad, state: LoadState, plan: LoadPlan): LoadProgress {
+  return {
+    pass: state.pass,
+    attempts: state.attempts,
+    fence: state.fence,
+    resumeAfter: state.cursor,
+    greatest: state.greatest,
+    watermark: isSameCopy(stored, plan) ? stored.watermark : undefined,
+    rows: state.rows,
+  };
+}
+
+export function fenced(): Failure {
+  return new Failure('fenced', 'A newer attempt has taken over this load.');
+}
