@@ -18,6 +18,8 @@ const ENTRIES = {
   waybill: ['bin/waybill.ts'],
 };
 
+// oxlint-disable-next-line node/no-process-env -- runs before config.ts can
+const npm = process.env.npm_execpath;
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 await main();
@@ -83,8 +85,6 @@ async function install() {
 }
 
 function runNpm(args) {
-  // oxlint-disable-next-line node/no-process-env -- runs before config.ts can
-  const npm = process.env.npm_execpath;
   const child = npm?.endsWith('.js')
     ? spawn(process.execPath, [npm, ...args], { cwd: root, stdio: 'inherit' })
     : spawn('npm', args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
@@ -117,6 +117,10 @@ function handOver(node, [entry, ...args]) {
   // A terminal sends Ctrl-C to every process in front; passing it on would make it two.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // npm that is killed leaves us behind unseen: our child is asked to stop as soon as we have another parent.
+  const parent = process.ppid;
+  const look = () => npm === undefined || process.ppid === parent || child.kill('SIGTERM');
+  setInterval(look, 500).unref();
   child.once('error', (error) => stop(`${node} could not be started: ${error.message}`));
   child.once('exit', (code, signal) => {
     if (signal === null) process.exit(code);
