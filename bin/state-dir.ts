@@ -89,7 +89,7 @@ async function takeLock(
     const owner = readJson<Owner>(file('owner.json'));
     const waited = Date.now() - startedAt;
     const limit = owner?.state === 'stopping' ? waitForStopMs : refuseAfterMs;
-    if (waited > limit) throw inUse(path.dirname(file('.')), owner);
+    if (waited > limit) throw inUse(file('.'), owner);
     if (owner?.state === 'stopping' && !told) say('Waiting for the earlier run to stop …');
     told ||= owner?.state === 'stopping';
     await sleep(pollMs);

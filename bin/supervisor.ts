@@ -11,6 +11,8 @@ export interface Running {
 /** A program that is to run until we stop it. */
 export interface Service {
   readonly role: string;
+  /** For people, to begin a sentence: `The worker`. */
+  readonly title: string;
   /** Resolves when it runs, fails when it cannot. Called again each time it has ended. */
   start(): Promise<Running>;
 }
@@ -38,7 +40,7 @@ export function pauseBeforeStart(failuresInARow: number): number {
 
 /** Starts the service, and again whenever it ends, until disposed of. Fails when the first start does. */
 export async function supervise(service: Service, hooks: SupervisorHooks): Promise<Supervised> {
-  const { role } = service;
+  const { role, title } = service;
   const { say } = hooks;
   const stopping = new AbortController();
   let deaths = 0;
@@ -49,7 +51,7 @@ export async function supervise(service: Service, hooks: SupervisorHooks): Promi
 
   async function startAgain(): Promise<boolean> {
     const pause = pauseBeforeStart(failuresInARow);
-    say(`Starting the ${role} again in ${pause / 1000} s …`);
+    say(`${title} is started again in ${pause / 1000} s …`);
     await sleep(pause, undefined, { signal: stopping.signal }).catch(() => undefined);
     if (stopping.signal.aborted) return false;
     startedAt = Date.now();
@@ -57,12 +59,12 @@ export async function supervise(service: Service, hooks: SupervisorHooks): Promi
       running = await service.start();
     } catch (error) {
       say(
-        `The ${role} could not be started: ${error instanceof Error ? error.message : String(error)}`,
+        `${title} could not be started: ${error instanceof Error ? error.message : String(error)}`,
       );
       return false;
     }
     hooks.onStarted(role, running.pid);
-    say(`The ${role} runs again (process ${running.pid}).`);
+    say(`${title} runs again (process ${running.pid}).`);
     return true;
   }
 
@@ -72,7 +74,7 @@ export async function supervise(service: Service, hooks: SupervisorHooks): Promi
       if (stopping.signal.aborted) return;
       deaths += 1;
       failuresInARow = Date.now() - startedAt > steadyMs ? 1 : failuresInARow + 1;
-      say(`The ${role} ended (${how}).`);
+      say(`${title} ended (${how}).`);
       while (!stopping.signal.aborted && !(await startAgain())) failuresInARow += 1;
     }
   }

@@ -41,6 +41,7 @@ const localNetworks = '127.0.0.0/8,::1/128';
 export function postgresService({ state, secrets, addresses, say }: Setup): Service {
   return {
     role: 'postgres',
+    title: 'Postgres',
     start: () =>
       startPostgres({
         dataDir: state.file('postgres'),
@@ -55,6 +56,7 @@ export function temporalService(setup: Setup, onPid: (role: Role, pid: number) =
   const { state, addresses, env, temporalBinary } = setup;
   return {
     role: 'temporal',
+    title: 'Temporal',
     start: async () => {
       const folder = state.file('temporal');
       mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -78,6 +80,7 @@ export function nodeService(
 ): Service {
   return {
     role,
+    title: role === 'api' ? 'The API' : 'The worker',
     start: async () => {
       const child = await startChild({
         command: process.execPath,

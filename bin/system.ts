@@ -139,7 +139,9 @@ function createBoard(state: StateDir, say: (line: string) => void) {
   let write = () => undefined as void;
   const note = (role: string, pid: number) => {
     pids.set(role, pid);
-    recordProcesses(state.file('processes.json'), pids);
+    // Postgres is found by its data folder, and ended its own way.
+    const others = new Map([...pids].filter(([each]) => each !== 'postgres'));
+    recordProcesses(state.file('processes.json'), others);
     write();
   };
   return {
