@@ -10,7 +10,7 @@ export interface BatchCounter {
   add(batch: Batch, rowsChanged: number | undefined): Promise<void>;
   /** The budget of a slice begins with its first batch: a slow start is not its fault. */
   millisSinceFirst(): number;
-  result(next: SliceResult['next']): SliceResult;
+  readonly total: Pick<SliceResult, 'rows' | 'bytes' | 'batches'>;
 }
 
 /** Counts a slice from outside: into our tables, where the API reads progress, and into heartbeats. */
@@ -39,6 +39,6 @@ export async function countBatches(deps: StepDeps, run: ModelRun, load: Load): P
       deps.beat(total);
     },
     millisSinceFirst: () => (firstAt === undefined ? 0 : performance.now() - firstAt),
-    result: (next) => ({ next, ...total }),
+    total,
   };
 }

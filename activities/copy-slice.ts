@@ -54,10 +54,11 @@ export async function copySlice(deps: StepDeps, ref: StepRef): Promise<SliceResu
   const { window } = decision;
   const next = afterSlice({ isExhausted, tookLongerThanSlice, progress, window, lookbackSeconds });
   if (next === 'catch_up') await load.startCatchUp(pass.fence.at);
-  if (next !== 'finish') return counter.result('slice');
-  if (decision.mode === 'replace') return counter.result('publish');
+  const result = { ...counter.total, fence: pass.fence.at };
+  if (next !== 'finish') return { ...result, next: 'slice' };
+  if (decision.mode === 'replace') return { ...result, next: 'publish' };
   await closeLoad(deps, { run, table, load, fence: pass.fence.at });
-  return counter.result('done');
+  return { ...result, next: 'done' };
 }
 
 /** What one reading of a window goes by. */

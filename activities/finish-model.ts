@@ -2,7 +2,7 @@ import { getModelRun } from '../db/model-runs.ts';
 import { planEvolution } from '../domain/evolution.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
 import { sharedTableOf } from '../domain/model.ts';
-import type { StepRef } from '../domain/steps.ts';
+import type { FinishRef } from '../domain/steps.ts';
 import { closeLoad } from './close-load.ts';
 import type { StepDeps } from './deps.ts';
 import { openDestination } from './ends.ts';
@@ -12,7 +12,7 @@ import { loadPlanOf } from './load-plan.ts';
  * Publishes a replace. The destination keeps a checkpoint for each range it has published, so that a second
  * run goes on there, and one after success changes nothing.
  */
-export async function finishModel(deps: StepDeps, ref: StepRef): Promise<void> {
+export async function finishModel(deps: StepDeps, ref: FinishRef): Promise<void> {
   const run = await getModelRun(deps.db, ref);
   if (run.status === 'SUCCESS') return;
   const table = sharedTableOf(run.definition);
@@ -27,5 +27,5 @@ export async function finishModel(deps: StepDeps, ref: StepRef): Promise<void> {
     loadPlanOf(run, table, { step: ref.step, attempt: deps.attempt }),
     deps.signal,
   );
-  await closeLoad(deps, { run, table, load, fence: load.progress.fence });
+  await closeLoad(deps, { run, table, load, fence: ref.fence });
 }

@@ -103,6 +103,7 @@ export interface LoadClose {
 
 /** An opened load: the right to write under one epoch. */
 export interface Load {
+  /** As of now: what has been written since is in it. */
   readonly progress: LoadProgress;
   /**
    * Durable together with its cursor when it resolves. @returns rows that were new or different, where

@@ -1,4 +1,5 @@
 import type { Blame, ErrorCode, FailureKind } from './failure.ts';
+import type { InstantText } from './instant.ts';
 import type { LoadMode } from './load.ts';
 
 // What travels through Temporal between workflows and activities: ids, counts and sentences of our own.
@@ -53,6 +54,13 @@ export interface SliceResult {
   readonly rows: number;
   readonly bytes: number;
   readonly batches: number;
+  /** The fence of its pass: a time of the source's clock, under which `finishModel` publishes. */
+  readonly fence: InstantText;
+}
+
+export interface FinishRef extends StepRef {
+  /** Of the last pass. */
+  readonly fence: InstantText;
 }
 
 /** A failure as it crosses Temporal: our own words only. */
