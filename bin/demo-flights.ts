@@ -39,9 +39,12 @@ const milesPerMinute = 8;
 /**
  * The first `rows` flights of three million real ones (USA, January to June 2001) as COPY text in chunks of some hundred
  * kilobytes. The key counts the rows. A row was last touched when its flight had landed, to the second,
- * so that many rows share a value.
+ * so that many rows share a value. `onRows` is told how many have been taken.
  */
-export async function* readFlights(rows: number): AsyncGenerator<Buffer> {
+export async function* readFlights(
+  rows: number,
+  onRows: (rows: number) => void,
+): AsyncGenerator<Buffer> {
   const states = readAirportStates(await readFile(new URL('airports.csv', dataFolder), 'utf8'));
   const file = await asyncBufferFromFile(fileURLToPath(new URL('flights-3m.parquet', dataFolder)));
   const { row_groups: groups } = await parquetMetadataAsync(file);
@@ -53,6 +56,7 @@ export async function* readFlights(rows: number): AsyncGenerator<Buffer> {
     for (let from = first; from < last; from += rowsPerChunk) {
       const upTo = Math.min(from + rowsPerChunk, last);
       yield Buffer.from(copyText(block, { first, from, upTo }, states));
+      onRows(upTo);
     }
     first += Number(group.num_rows);
   }

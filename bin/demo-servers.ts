@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { realpath, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { Failure } from '../domain/failure.ts';
+import type { Login } from './demo-vendor.ts';
+import { endPostgres, startPostgres } from './embedded-postgres.ts';
+import { endRecordedProcesses } from './process-records.ts';
+import { openStateDir } from './state-dir.ts';
+import { startSystem, type System } from './system.ts';
+
+/** Waybill, and the database servers of a vendor and of the vendor's customers, all on this machine. */
+export interface Cast extends AsyncDisposable {
+  readonly system: System;
+  /** As superuser. */
+  readonly vendor: Login;
+  readonly customers: Login;
+}
+
+export interface CastOptions {
+  readonly stateDir: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** What Waybill's own start says. */
+  readonly say: (line: string) => void;
+  /** Settings of both database servers. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Fills the vendor's database while Waybill starts. */
+  readonly prepare: (vendor: Login) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+const leftoverGraceMs = 5000;
+
+/**
+ * Starts all servers on free ports over an empty folder; what an earlier run left there is ended and removed.
+ * Fails with `conflict` while another run uses the folder.
+ */
+export async function startCast(options: CastOptions): Promise<Cast> {
+  const started = new AsyncDisposableStack();
+  try {
+    const state = await takeFolder(options);
+    started.defer(() => state.close());
+    await clearFolder(options);
+    const databases = [
+      startDatabaseServer('vendor', options, started),
+      startDatabaseServer('customers', options, started),
+    ] as const;
+    // All are awaited even where one fails, so that none is left running unseen.
+    await Promise.allSettled(databases);
+    const [vendor, customers] = await Promise.all(databases);
+    const rest = [startWaybill(options, started), options.prepare(vendor)] as const;
+    await Promise.allSettled(rest);
+    const [system] = await Promise.all(rest);
+    return {
+      system,
+      vendor,
+      customers,
+      [Symbol.asyncDispose]: () => started.disposeAsync(),
+    };
+  } catch (error) {
+    await started.disposeAsync();
+    throw error;
+  }
+}
+
+async function startWaybill(options: CastOptions, started: AsyncDisposableStack): Promise<System> {
+  const stateDir = path.join(options.stateDir, 'system');
+  const ports = { api: 0, temporal: 0, database: 0 };
+  return started.adopt(await startSystem({ ...options, stateDir, ports }), (system) =>
+    system.stop(),
+  );
+}
+
+async function takeFolder({ stateDir, say }: CastOptions) {
+  try {
+    return await openStateDir(stateDir, say);
+  } catch (error) {
+    if (!(error instanceof Failure && error.kind === 'conflict')) throw error;
+    throw new Failure(
+      'conflict',
+      `An earlier run is still there: its servers use ${stateDir}. Stop it first.`,
+    );
+  }
+}
+
+/** Ends what a killed run left running, then removes all that any run left on disk. */
+export async function clearFolder({
+  stateDir,
+  say,
+}: Pick<CastOptions, 'stateDir' | 'say'>): Promise<void> {
+  const records = path.join(stateDir, 'system', 'processes.json');
+  await endRecordedProcesses(records, { graceMs: leftoverGraceMs, say });
+  for (const folder of ['system/postgres', 'vendor', 'customers']) {
+    const dataDir = path.join(stateDir, folder);
+    await endPostgres(dataDir, say);
+    // Where root's home holds the project, the data lies elsewhere and a link leads there.
+    const target = await realpath(dataDir).catch(() => dataDir);
+    await rm(target, { recursive: true, force: true });
+    await rm(dataDir, { recursive: true, force: true });
+  }
+  await rm(path.join(stateDir, 'system'), { recursive: true, force: true });
+}
+
+async function startDatabaseServer(
+  name: 'vendor' | 'customers',
+  options: CastOptions,
+  started: AsyncDisposableStack,
+): Promise<Login> {
+  const server = await startPostgres({
+    dataDir: path.join(options.stateDir, name),
+    superuserPassword: randomBytes(18).toString('base64url'),
+    say: options.say,
+    ...(options.settings === undefined ? {} : { settings: options.settings }),
+  });
+  started.defer(() => server.stop());
+  const { host, port, user, password } = server;
+  return { host, port, user, password, database: 'postgres' };
+}
