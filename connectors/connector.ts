@@ -139,7 +139,11 @@ export interface Destination extends AsyncDisposable {
   accepts(table: LandedTable, offered: readonly Encoding[]): Encoding;
   /** Applies additive steps one by one, safe against another process doing the same. */
   apply(change: SchemaChange): Promise<void>;
-  /** Shows its epoch and begins the load or goes on with it. @throws Failure `fenced` where a higher epoch was seen. */
+  /**
+   * Shows its epoch and begins the load or goes on with it. A load of the same transfer that has finished is
+   * known as such: its `finish` answers the same receipt and changes nothing.
+   * @throws Failure `fenced` where a higher epoch was seen.
+   */
   open(plan: LoadPlan, signal: AbortSignal): Promise<Load>;
 }
 
