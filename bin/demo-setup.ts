@@ -124,7 +124,7 @@ export function testConnection(
 }
 
 /** The servers of the demo listen on this machine only and speak no TLS. */
-function connectionBlock(login: Login, schema: string): object {
+export function connectionBlock(login: Login, schema: string): object {
   return {
     host: login.host,
     port: login.port,

@@ -6,6 +6,7 @@ import { createCustomer, makePassword } from './demo-customers.ts';
 import { demoHelp, parseDemoOptions, type DemoOptions } from './demo-options.ts';
 import { createScreen, formatCount, formatSeconds } from './demo-screen.ts';
 import { clearFolder, startCast, type Cast } from './demo-servers.ts';
+import { stopOnSignal } from './demo-signal.ts';
 import { addCustomer, addSource, publishModel, testConnection } from './demo-setup.ts';
 import {
   compareAll,
@@ -151,17 +152,4 @@ function showClosing(cast: Cast, acts: readonly Act[]): void {
   screen.say(`API reference   ${cast.system.apiUrl}/docs`);
   screen.say(`Temporal        ${cast.system.temporalUiUrl}`);
   screen.say(`API key         ${cast.system.apiKey}`);
-}
-
-function stopOnSignal(): { signal: AbortSignal; asked: Promise<void> } {
-  const controller = new AbortController();
-  const asked = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        controller.abort(new Failure('cancelled', `Stopped by ${signal}.`));
-        resolve();
-      });
-    }
-  });
-  return { signal: controller.signal, asked };
 }
