@@ -1,0 +1,48 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { getPath } from 'hono/utils/url';
+import { readBody } from './body.ts';
+import { connectionTests } from './connection-tests.ts';
+import type { AppDeps, AppEnv } from './deps.ts';
+import { destinations } from './destinations.ts';
+import { addDocs } from './docs.ts';
+import { answerError, answerUnknownPath } from './faults.ts';
+import { health } from './health.ts';
+import { checkVersion, logRequest, openToBrowsers } from './middleware.ts';
+import { modelChecks } from './model-checks.ts';
+import { models } from './models.ts';
+import { products } from './products.ts';
+import { recipients } from './recipients.ts';
+import { sources } from './sources.ts';
+import { transferActions } from './transfer-actions.ts';
+import { transfers } from './transfers.ts';
+
+/** The whole HTTP API. It opens nobody's system: what must be tried is tried by a worker. */
+export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
+  const app = new OpenAPIHono<AppEnv>({ getPath: canonicalPath });
+  app.onError(answerError);
+  app.notFound((c) => answerUnknownPath(c, app.routes));
+  app.use(logRequest(deps), openToBrowsers, checkVersion, readBody);
+  for (const routes of [
+    health,
+    sources,
+    models,
+    modelChecks,
+    recipients,
+    products,
+    destinations,
+    connectionTests,
+    transfers,
+    transferActions,
+  ]) {
+    app.route('/', routes);
+  }
+  addDocs(app, deps);
+  return app;
+}
+
+/** `/export/x`, `//x` and `/x/` are all `/x`: clients build paths in each of these ways. */
+export function canonicalPath(request: Request): string {
+  const path = getPath(request).replaceAll(/\/{2,}/g, '/');
+  const withoutAlias = path.replace(/^\/export(?=\/|$)/, '');
+  return withoutAlias.replace(/\/$/, '') || '/';
+}

@@ -1,0 +1,37 @@
+import type { ConnectorRegistry } from '../connectors/connector.ts';
+import type { Database } from '../db/database.ts';
+import type { WorkflowPort } from '../domain/ports.ts';
+import type { Actor, Environment } from '../domain/statuses.ts';
+import type { Sealer } from '../lib/seal.ts';
+
+/** Structured lines: what, as fields, then a sentence. Never a body, a secret or a row value. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** All that the API needs from outside. */
+export interface AppDeps {
+  readonly db: Database;
+  readonly sealer: Sealer;
+  readonly workflows: WorkflowPort;
+  /** Declarations only: the API never loads a connector's driver. */
+  readonly registry: ConnectorRegistry;
+  /** Where clients reach us, without a trailing slash; `next_url` and links begin with it. */
+  readonly publicUrl: string;
+  readonly temporalUiUrl: string | undefined;
+  readonly log: Log;
+  /** How many migrations the code knows and the database has not had yet. */
+  readonly pendingMigrations: () => Promise<number>;
+}
+
+/** What a request carries besides itself. `key` is set on routes that ask for one. */
+export interface AppEnv {
+  Variables: {
+    deps: AppDeps;
+    requestId: string;
+    environment: Environment;
+    actor: Actor;
+  };
+}

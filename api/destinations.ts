@@ -1,0 +1,220 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { DestinationRecord } from '../db/destinations.ts';
+import {
+  deleteDestination,
+  getDestination,
+  insertDestination,
+  listDestinations,
+  updateDestination,
+} from '../db/destinations.ts';
+import { ensureRecipient } from '../db/recipients.ts';
+import { readLogs } from '../db/transfer-log.ts';
+import { lastCompletedTransfers } from '../db/transfers.ts';
+import { changedConnection, newConnection } from './connections.ts';
+import type { AppEnv } from './deps.ts';
+import type { DestinationInput as Input, DestinationPatch as Patch } from './destination-object.ts';
+import {
+  Destination,
+  DestinationInput,
+  DestinationPatch,
+  destinationExample,
+  optionsOf,
+  presentDestination,
+} from './destination-object.ts';
+import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
+import { describeError, invalid } from './errors.ts';
+import { CommaList, PathId, wrapped } from './inputs.ts';
+import { PageQuery, pageAnswer, pageRequestOf } from './paging.ts';
+import { presentRecipient } from './recipients.ts';
+import { createRouter } from './router.ts';
+import { answers, body, withKey } from './routes.ts';
+import { presentTransfer } from './transfer-object.ts';
+
+const params = z.object({ destination_id: PathId });
+
+const ListQuery = PageQuery.extend({
+  recipient_id: CommaList,
+  id_in_provider_system: CommaList,
+  vendor: CommaList,
+  is_enabled: z
+    .enum(['true', 'false', ''])
+    .transform((text) => (text === '' ? undefined : text === 'true'))
+    .optional()
+    .openapi({ type: 'boolean' }),
+});
+
+export const destinations = createRouter()
+  .openapi(
+    createRoute({
+      ...withKey,
+      method: 'get',
+      path: '/destinations',
+      tags: ['Destinations'],
+      summary: 'List destinations',
+      request: { query: ListQuery },
+      responses: answers(pageOf('destinations', Destination), 400, 401),
+    }),
+    async (c) => {
+      const query = c.req.valid('query');
+      const page = await listDestinations(c.var.deps.db, {
+        environment: c.var.environment,
+        page: pageRequestOf(query),
+        recipientIds: query.recipient_id,
+        idsInProviderSystem: query.id_in_provider_system,
+        vendors: query.vendor,
+        isEnabled: query.is_enabled,
+      });
+      const present = await presenter(c, page.items);
+      return c.json(pageAnswer(c, { key: 'destinations', page, present }), 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      ...withKey,
+      method: 'post',
+      path: '/destinations',
+      tags: ['Destinations'],
+      summary: 'Add a destination',
+      description: 'The connection is not tried: test it first.',
+      request: { body: body(wrapped('destination', DestinationInput), destinationExample) },
+      responses: answers(singleOf('destination', Destination), 400, 401, 409),
+    }),
+    async (c) => {
+      const { destination: input } = c.req.valid('json');
+      const { environment, deps } = c.var;
+      const connection = newConnection(deps, 'destination', input);
+      const recipientId = await recipientOf(c, input);
+      const destination = await insertDestination(deps.db, {
+        ...optionsOf(input),
+        environment,
+        name: input.name,
+        recipientId,
+        ...connection,
+        audit: auditOf(c),
+      });
+      return c.json(success({ destination: presentDestination(destination, deps.registry) }, 'Destination created'), 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      ...withKey,
+      method: 'get',
+      path: '/destinations/{destination_id}',
+      tags: ['Destinations'],
+      summary: 'Read a destination',
+      request: { params },
+      responses: answers(singleOf('destination', Destination), 401, 404),
+    }),
+    async (c) => {
+      const { destination_id: id } = c.req.valid('param');
+      const destination = await getDestination(c.var.deps.db, { environment: c.var.environment, id });
+      const present = await presenter(c, [destination]);
+      return c.json(success({ destination: present(destination) }, 'Destination'), 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      ...withKey,
+      method: 'patch',
+      path: '/destinations/{destination_id}',
+      tags: ['Destinations'],
+      summary: 'Change a destination',
+      request: {
+        params,
+        body: body(wrapped('destination', DestinationPatch), { destination: { postgres: { schema: 'other' } } }),
+      },
+      responses: answers(singleOf('destination', Destination), 400, 401, 404, 409),
+    }),
+    async (c) => {
+      const { destination_id: id } = c.req.valid('param');
+      const { destination: patch } = c.req.valid('json');
+      const { environment, deps } = c.var;
+      const stored = await getDestination(deps.db, { environment, id });
+      const change = changeOf(c, { stored, patch });
+      const isEmpty = Object.values(change).every((value) => value === undefined);
+      const destination = isEmpty
+        ? stored
+        : await updateDestination(deps.db, { environment, id, ...change, audit: auditOf(c) });
+      const present = await presenter(c, [destination]);
+      return c.json(success({ destination: present(destination) }, 'Destination updated'), 200);
+    },
+  )
+  .openapi(
+    createRoute({
+      ...withKey,
+      method: 'delete',
+      path: '/destinations/{destination_id}',
+      tags: ['Destinations'],
+      summary: 'Delete a destination',
+      description: 'Waiting and running transfers are cancelled; the rows that landed stay.',
+      request: { params },
+      responses: answers(EmptyEnvelope, 401, 404),
+    }),
+    async (c) => {
+      const { destination_id: id } = c.req.valid('param');
+      const { environment, deps } = c.var;
+      const { stoppingIds } = await deleteDestination(deps.db, { environment, id, audit: auditOf(c) });
+      await Promise.all(stoppingIds.map((transferId) => stop(c, transferId)));
+      return c.json(success({}, 'Destination deleted'), 200);
+    },
+  );
+
+async function recipientOf(c: Context<AppEnv>, input: Input): Promise<string> {
+  if (input.recipient_id !== undefined) return input.recipient_id;
+  const idInProviderSystem = input.id_in_provider_system;
+  if (idInProviderSystem === undefined) {
+    const message = 'destination.recipient_id is missing; it must be the id of a recipient.';
+    throw invalid([{ path: 'destination.recipient_id', code: 'required', message }]);
+  }
+  const { environment, actor, deps } = c.var;
+  const audit = { actor, present: presentRecipient };
+  return (await ensureRecipient(deps.db, { environment, idInProviderSystem, audit })).id;
+}
+
+/** What a patch changes; every field undefined where it changes nothing. */
+function changeOf(c: Context<AppEnv>, { stored, patch }: { stored: DestinationRecord; patch: Patch }) {
+  checkFixed('recipient_id', stored.recipientId, patch.recipient_id);
+  checkFixed('id_in_provider_system', stored.idInProviderSystem, patch.id_in_provider_system);
+  const changed = changedConnection(c.var.deps, 'destination', { stored, patch });
+  const connection = changed && { ...changed.connection, place: changed.place };
+  return { ...optionsOf(patch), connection };
+}
+
+function checkFixed(field: string, stored: string, wanted: string | undefined): void {
+  if (wanted === undefined || wanted === stored) return;
+  const path = `destination.${field}`;
+  const message = `${path} is fixed: it is ${stored}. Create another destination instead.`;
+  throw invalid([{ path, code: 'fixed', message }]);
+}
+
+/** Shows destinations with the transfer of each that ended last. */
+async function presenter(c: Context<AppEnv>, shown: readonly DestinationRecord[]) {
+  const { environment, deps } = c.var;
+  const { db, publicUrl, registry } = deps;
+  const last = await lastCompletedTransfers(db, { environment, destinationIds: shown.map(({ id }) => id) });
+  const logs = await readLogs(db, { transferIds: [...last.values()].map(({ id }) => id) });
+  return (destination: DestinationRecord): Destination => {
+    const ended = last.get(destination.id);
+    return {
+      ...presentDestination(destination, registry),
+      ...(ended && { last_completed_transfer: presentTransfer(ended, { publicUrl, logs }) }),
+    };
+  };
+}
+
+/** The mark is in the row; where the engine is away, `reconcile` tells the workflow later. */
+async function stop(c: Context<AppEnv>, transferId: string): Promise<void> {
+  const { workflows, log } = c.get('deps');
+  try {
+    await workflows.cancelTransfer(transferId);
+  } catch (error) {
+    const fields = { requestId: c.get('requestId'), transferId, ...describeError(error) };
+    log.warn(fields, 'a transfer could not be told to stop; reconcile will do it');
+  }
+}
+
+function auditOf(c: { var: AppEnv['Variables'] }) {
+  const { actor, deps } = c.var;
+  return { actor, present: (item: DestinationRecord) => presentDestination(item, deps.registry) };
+}

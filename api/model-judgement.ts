@@ -1,0 +1,65 @@
+import type { Context } from 'hono';
+import { reviewModel } from '../db/models.ts';
+import { getSource, listSources } from '../db/sources.ts';
+import type { Violation } from '../domain/failure.ts';
+import { Failure } from '../domain/failure.ts';
+import type { ModelDefinition } from '../domain/model.ts';
+import { must } from '../lib/must.ts';
+import type { AppEnv } from './deps.ts';
+import { parseModel } from './model-object.ts';
+import { probeModel } from './probes.ts';
+
+/** What speaks against a model, and what is doubtful about it. */
+export interface Judgement {
+  readonly errors: readonly Violation[];
+  readonly warnings: readonly Violation[];
+}
+
+/**
+ * The rules of form and history first; only a model that keeps them is held against its source, by a worker.
+ * @throws Failure `unavailable` where no worker answers.
+ */
+export async function judgeModel(
+  c: Context<AppEnv>,
+  model: { definition: ModelDefinition; idOrName?: string | undefined; skipSource?: boolean },
+): Promise<Judgement> {
+  const { environment, deps } = c.var;
+  const { violations, warnings } = await reviewModel(deps.db, { environment, ...model });
+  if (violations.length > 0 || model.skipSource === true) return { errors: violations, warnings };
+  const connectionId = await connectionOf(c, model.definition);
+  const report = await probeModel(c, { connectionId, model: model.definition });
+  return { errors: report.errors, warnings: [...warnings, ...report.warnings] };
+}
+
+/** The same for a model of any form: what is no model at all is an error like any other. */
+export async function judgeInput(
+  c: Context<AppEnv>,
+  { input, idOrName }: { input: unknown; idOrName?: string | undefined },
+): Promise<Judgement & { modelName: string | null }> {
+  try {
+    const definition = parseModel(input);
+    const judgement = await judgeModel(c, { definition, idOrName });
+    return { ...judgement, modelName: definition.model_name };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'invalid') throw error;
+    return { errors: error.violations, warnings: [], modelName: nameIn(input) };
+  }
+}
+
+function nameIn(input: unknown): string | null {
+  const named = typeof input === 'object' && input !== null && 'model_name' in input;
+  return named && typeof input.model_name === 'string' ? input.model_name : null;
+}
+
+/** The connection of the source that the model reads; the rules have made sure that there is one. */
+async function connectionOf(c: Context<AppEnv>, model: ModelDefinition): Promise<string> {
+  const { environment, deps } = c.var;
+  const { source_id: id, source_name: name } = model;
+  if (id) return (await getSource(deps.db, { environment, id })).connectionId;
+  const page = await listSources(deps.db, {
+    environment,
+    page: { pageSize: 1, order: 'asc' },
+    names: name ? [name] : undefined,
+  });
+  return must(page.items[0], 'the source of a model that keeps the rules').connectionId;
+}

@@ -1,0 +1,36 @@
+import { z } from '@hono/zod-openapi';
+import { requireKey } from './auth.ts';
+import { ErrorEnvelope } from './envelope.ts';
+
+/** Spread into a route that only the holder of an API key may call. */
+export const withKey = { middleware: requireKey, security: [{ apiKey: [] }] };
+
+const faults = {
+  400: 'Something in the request is wrong; `errors` says where.',
+  401: 'The API key is missing, unknown, revoked or expired.',
+  404: 'There is no such object in the environment of the key.',
+  409: 'Not possible in the present state.',
+  413: 'The body is larger than 32 MB.',
+  503: 'The database, the workflow engine or every worker is away.',
+} as const;
+
+type FaultStatus = keyof typeof faults;
+
+/** The answers of a route: its success, and the statuses that it can fail with. */
+export function answers<T extends z.ZodType, S extends FaultStatus>(schema: T, ...statuses: S[]) {
+  const failed = statuses.map((status) => [status, fault(faults[status])]);
+  return {
+    200: { description: 'Success.', content: { 'application/json': { schema } } },
+    ...(Object.fromEntries(failed) as Record<S, ReturnType<typeof fault>>),
+  };
+}
+
+function fault(description: string) {
+  return { description, content: { 'application/json': { schema: ErrorEnvelope } } };
+}
+
+/** A JSON body that must be there. */
+export function body<T extends z.ZodType>(schema: T, example?: unknown) {
+  return { required: true as const, content: { 'application/json': { schema, ...(example !== undefined && { example }) } } };
+}
+

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { ConnectorDeclaration, ConnectorRegistry } from '../connectors/connector.ts';
+import type { ConnectionRole } from '../db/connections.ts';
+import type { Json, JsonObject } from '../lib/deep-merge.ts';
+import { deepMerge, isJsonObject } from '../lib/deep-merge.ts';
+import { invalid, invalidInput } from './errors.ts';
+import { fieldOf, shapeOf } from './settings-shape.ts';
+
+/** A vendor block taken apart: the secrets apart from what may be stored and echoed as it is. */
+export interface Settings {
+  readonly settings: JsonObject;
+  readonly secrets: JsonObject;
+}
+
+/** A secret that is stored already, where a schema asks for one. It never leaves this file. */
+const storedSecret = 'stored';
+
+/** The vendor's schema for the role. @throws Failure `invalid` for a vendor that is not served. */
+export function settingsSchema(registry: ConnectorRegistry, role: ConnectionRole, vendor: string): z.ZodObject {
+  const schema = registry.get(vendor)?.[role];
+  if (schema !== undefined) return schema;
+  const served = [...registry.values()].filter((one) => one[role] !== undefined).map(kindOf).sort();
+  const message = `Vendor "${vendor.slice(0, 60)}" is not served as a ${role} by this version of Waybill; served: ${served.join(', ')}.`;
+  throw invalid([{ path: `${role}.vendor`, code: 'unknown_vendor', message }]);
+}
+
+function kindOf(declaration: ConnectorDeclaration): string {
+  return declaration.kind;
+}
+
+/** The checked block, with its defaults. `path` is where it stands in the request. */
+export function parseSettings(schema: z.ZodObject, block: unknown, path: string): Settings {
+  const cleaned = isJsonObject(block) ? clean(schema, block) : block;
+  const parsed = schema.safeParse(cleaned);
+  if (!parsed.success) throw invalidInput(parsed.error, cleaned, path);
+  return splitSecrets(schema, dropOtherMethods(schema, toJson(parsed.data)));
+}
+
+/** What is stored of a connection, as far as a patch needs it. */
+export interface StoredSettings {
+  readonly settings: JsonObject;
+  /** Dotted paths of the secrets that are stored. */
+  readonly secretPaths: readonly string[];
+}
+
+/**
+ * The stored block with a patch laid on it, checked as a whole. Secrets that the patch leaves out, empties
+ * or nulls are not in the result: they stay as they are stored.
+ */
+export function patchSettings(schema: z.ZodObject, stored: StoredSettings, patch: { block: unknown; path: string }) {
+  if (patch.block !== undefined && !isJsonObject(patch.block)) {
+    throw invalid([{ path: patch.path, code: 'invalid_type', message: `${patch.path} must be an object.` }]);
+  }
+  const merged = deepMerge(stored.settings, patch.block ?? {});
+  const isStillUsed = (path: string) => valueAt(dropOtherMethods(schema, merged), path.split('.').slice(0, -1)) !== undefined;
+  const kept = stored.secretPaths.filter((path) => isStillUsed(path) && isUnset(valueAt(merged, path.split('.'))));
+  const complete = kept.reduce((block, path) => setAt(block, path.split('.'), storedSecret), merged);
+  const { settings, secrets } = parseSettings(schema, complete, patch.path);
+  const changed = kept.reduce((block, path) => setAt(block, path.split('.'), undefined), secrets);
+  return { settings, secrets: toJson(changed), keptSecretPaths: kept };
+}
+
+function isUnset(value: Json | undefined): boolean {
+  return value === undefined || value === null || value === '';
+}
+
+function valueAt(block: JsonObject, path: readonly string[]): Json | undefined {
+  return path.reduce<Json | undefined>((value, key) => {
+    return isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  }, block);
+}
+
+function setAt(block: JsonObject, path: readonly string[], value: Json | undefined): JsonObject {
+  const [key = '', ...rest] = path;
+  const below = block[key];
+  const set = rest.length === 0 ? value : setAt(isJsonObject(below) ? below : {}, rest, value);
+  return { ...block, [key]: set };
+}
+
+/** Null means: not given. Numbers may come as text. An empty secret or key is none. */
+function clean(schema: z.core.$ZodType, block: JsonObject): JsonObject {
+  const shape = shapeOf(schema);
+  const entries = Object.entries(block).flatMap(([key, value]): [string, Json][] => {
+    const declared = Object.hasOwn(shape, key) ? shape[key] : undefined;
+    if (declared === undefined || value === undefined || value === null) return [];
+    const field = fieldOf(declared);
+    if (isJsonObject(value)) return [[key, clean(declared, value)]];
+    if (value === '' && (field.isSecret || key === 'ssh_public_key')) return [];
+    const isNumberText = typeof value === 'string' && /^\s*\d{1,9}\s*$/.test(value);
+    return [[key, isNumberText && field.schema instanceof z.ZodNumber ? Number(value) : value]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Drops the objects of the methods that `auth_method` does not name. */
+function dropOtherMethods(schema: z.ZodObject, block: JsonObject): JsonObject {
+  const chosen = block['auth_method'];
+  const methods = methodsOf(schema);
+  const entries = Object.entries(block).filter(([key]) => key === chosen || !methods.includes(key));
+  return Object.fromEntries(entries);
+}
+
+function methodsOf(schema: z.ZodObject): string[] {
+  const declared = shapeOf(schema)['auth_method'];
+  const field = declared === undefined ? undefined : fieldOf(declared).schema;
+  if (field instanceof z.ZodEnum) return field.options.map(String);
+  return field instanceof z.ZodLiteral ? [...field.values].map(String) : [];
+}
+
+function splitSecrets(schema: z.core.$ZodType, block: JsonObject): Settings {
+  const settings: Record<string, Json> = {};
+  const secrets: Record<string, Json> = {};
+  const shape = shapeOf(schema);
+  for (const [key, value] of Object.entries(block)) {
+    const declared = shape[key];
+    if (declared === undefined || value === undefined) continue;
+    if (fieldOf(declared).isSecret) {
+      secrets[key] = value;
+    } else if (isJsonObject(value)) {
+      const below = splitSecrets(declared, value);
+      settings[key] = below.settings;
+      if (Object.keys(below.secrets).length > 0) secrets[key] = below.secrets;
+    } else {
+      settings[key] = value;
+    }
+  }
+  return { settings, secrets };
+}
+
+/** The block as the API answers it: what is unset is null, so that clients see no field come and go. */
+export function echoSettings(schema: z.ZodObject | undefined, settings: JsonObject): JsonObject {
+  if (schema === undefined) return settings;
+  const methods = methodsOf(schema);
+  const unset = Object.entries(shapeOf(schema))
+    .filter(([key, declared]) => !methods.includes(key) && !fieldOf(declared).isSecret)
+    .map(([key]) => [key, null]);
+  return { ...Object.fromEntries(unset), ...settings };
+}
+
+/** A fingerprint of where the rows physically land: equal for two blocks that point at the same place. */
+export function placeOf(schema: z.ZodObject, vendor: string, settings: JsonObject): string {
+  const parts = placesIn(schema, settings, '');
+  return createHash('sha256').update(JSON.stringify([vendor, ...parts])).digest('hex');
+}
+
+function placesIn(schema: z.core.$ZodType, block: JsonObject, above: string): [string, string][] {
+  return Object.entries(shapeOf(schema)).flatMap(([key, declared]): [string, string][] => {
+    const value = block[key];
+    const path = `${above}${key}`;
+    if (isJsonObject(value)) return placesIn(declared, value, `${path}.`);
+    if (!fieldOf(declared).isPlace || value === undefined) return [];
+    // Host names are the same in either case; databases and schemas are not.
+    return [[path, key.endsWith('host') ? String(value).toLowerCase() : String(value)]];
+  });
+}
+
+function toJson(value: unknown): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
+}
