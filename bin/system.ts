@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../domain/failure.ts';
 import { endPostgres } from './embedded-postgres.ts';
@@ -72,6 +73,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const state = await openStateDir(options.stateDir, say);
   const started = new AsyncDisposableStack();
   started.defer(() => state.close());
+  // While nothing runs there is nothing to read: a script that waits for the file must not find an old one.
+  const removeInfo = () => rmSync(state.file('dev.json'), { force: true });
+  removeInfo();
+  started.defer(removeInfo);
   try {
     const system = await startParts({ options, state, temporalBinary, started });
     return {
