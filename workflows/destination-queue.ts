@@ -1,8 +1,10 @@
 import {
+  ActivityFailure,
   allHandlersFinished,
   condition,
   continueAsNew,
   defineSignal,
+  isCancellation,
   log,
   ParentClosePolicy,
   setHandler,
@@ -12,7 +14,7 @@ import {
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { messageNames, workflowIds } from '../domain/temporal-names.ts';
-import type { TransferStart } from '../domain/steps.ts';
+import type { QueueChoice, TransferStart } from '../domain/steps.ts';
 import { labelled, steps } from './activity-policies.ts';
 import { runTransfer } from './run-transfer.ts';
 import { transferAttributes } from './search-attributes.ts';
@@ -40,7 +42,7 @@ export async function destinationQueue(input: QueueInput): Promise<void> {
 
   for (;;) {
     isRung = false;
-    const choice = await steps.chooseTransfers.executeWithOptions(labelled('choose transfers'), [input]);
+    const choice = await choose(input);
     for (const start of choice.starts) await startTransfer(input, start);
     // No await between this decision and the return, or a ring in between would be lost.
     if (choice.waiting === 0 && !isRung) return;
@@ -49,6 +51,17 @@ export async function destinationQueue(input: QueueInput): Promise<void> {
       await continueAsNew<typeof destinationQueue>(input);
     }
     await condition(() => isRung, lookAgain);
+  }
+}
+
+/** A choice that failed leaves everything waiting: the queue asks again. */
+async function choose(input: QueueInput): Promise<QueueChoice> {
+  try {
+    return await steps.chooseTransfers.executeWithOptions(labelled('choose transfers'), [input]);
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    log.warn('transfers could not be chosen', { destinationId: input.destinationId });
+    return { starts: [], waiting: 1 };
   }
 }
 

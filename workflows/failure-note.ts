@@ -11,7 +11,9 @@ export function noteFailure(error: unknown): FailureNote {
     return note(cause.type, cause.message, { code, detail });
   }
   if (cause instanceof TimeoutFailure) {
-    return note('no_progress', 'The step did not end in time, retries included.', { detail: cause.message });
+    return note('no_progress', 'The step did not end in time, retries included.', {
+      detail: cause.message,
+    });
   }
   return note('bug', 'Something in Waybill went wrong.', { detail: undefined });
 }
@@ -26,5 +28,11 @@ function note(
   facts: { code?: ErrorCode | undefined; detail: string | undefined },
 ): FailureNote {
   const policy = failurePolicies[kind];
-  return { kind, code: facts.code ?? policy.code, blame: policy.blame, message, detail: facts.detail };
+  return {
+    kind,
+    code: facts.code ?? policy.code,
+    blame: policy.blame,
+    message,
+    detail: facts.detail,
+  };
 }

@@ -56,7 +56,7 @@ export async function runModel(input: ModelInput): Promise<void> {
     const step: number = reached.steps + 1;
     reached = { ...reached, steps: step };
     slice = new CancellationScope();
-    const result: SliceResult | undefined = await copyUnlessPaused(slice, { ...input, step }, () => isPaused);
+    const result: SliceResult | undefined = await copyUnlessPaused(slice, { ...input, step });
     if (result === undefined) continue;
     reached = { ...reached, rows: reached.rows + result.rows };
     tell(reached, result.next);
@@ -69,7 +69,9 @@ export async function runModel(input: ModelInput): Promise<void> {
 
 async function begin(input: ModelInput): Promise<Reached> {
   const { transferId, modelId } = input;
-  const plan = await steps.planModel.executeWithOptions(labelled('plan'), [{ transferId, modelId }]);
+  const plan = await steps.planModel.executeWithOptions(labelled('plan'), [
+    { transferId, modelId },
+  ]);
   if (plan.mustEvolve) {
     showPhase('evolve');
     const options = labelledData('evolve');
@@ -82,7 +84,6 @@ async function begin(input: ModelInput): Promise<Reached> {
 async function copyUnlessPaused(
   scope: CancellationScope,
   input: ModelInput & { step: number },
-  isPaused: () => boolean,
 ): Promise<SliceResult | undefined> {
   const { transferId, modelId, step } = input;
   const options = labelledData(`slice ${step}`);
@@ -91,7 +92,9 @@ async function copyUnlessPaused(
       steps.copySlice.executeWithOptions(options, [{ transferId, modelId, step }]),
     );
   } catch (error) {
-    const isStoppedByPause = isPaused() && !CancellationScope.current().consideredCancelled;
+    // Whether it is still paused says nothing: a resume may have come before the slice had stopped.
+    const isStoppedByPause =
+      scope.consideredCancelled && !CancellationScope.current().consideredCancelled;
     if (isCancellation(error) && isStoppedByPause) return undefined;
     throw error;
   }
@@ -101,7 +104,7 @@ async function finish(input: ModelInput, reached: Reached, result: SliceResult):
   const { transferId, modelId } = input;
   if (result.next === 'publish') {
     showPhase('publish', { rows: reached.rows });
-    const ref = { transferId, modelId, step: reached.steps + 1 };
+    const ref = { transferId, modelId, step: reached.steps + 1, fence: result.fence };
     await steps.finishModel.executeWithOptions(labelledData('finish'), [ref]);
   }
   const { windowEnd } = reached.plan;

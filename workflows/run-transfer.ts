@@ -2,14 +2,16 @@ import {
   ActivityFailure,
   CancellationScope,
   ChildWorkflowFailure,
-  executeChild,
-  getExternalWorkflowHandle,
+  condition,
   isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
   setHandler,
+  startChild,
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
+import type { ChildWorkflowHandle } from '@temporalio/workflow';
+import { TemporalFailure } from '@temporalio/common';
 import { workflowIds } from '../domain/temporal-names.ts';
 import type { ModelOutcome, OpenedTransfer } from '../domain/steps.ts';
 import { labelled, steps } from './activity-policies.ts';
@@ -32,15 +34,14 @@ type Model = OpenedTransfer['models'][number];
  * others; whatever happens, the transfer is closed in the database before this workflow ends.
  */
 export async function runTransfer(input: TransferInput): Promise<void> {
-  const running = new Set<string>();
   const outcomes: Record<string, ModelOutcome> = {};
-  let isPaused = false;
-  const passOn = (pause: boolean) => {
-    isPaused = pause;
-    for (const modelId of running) tellModel(input, modelId, pause);
-  };
-  setHandler(pauseSignal, () => passOn(true));
-  setHandler(resumeSignal, () => passOn(false));
+  const order: Order = { isPaused: false };
+  setHandler(pauseSignal, () => {
+    order.isPaused = true;
+  });
+  setHandler(resumeSignal, () => {
+    order.isPaused = false;
+  });
 
   const { transferId } = input;
   // Once the row says RUNNING somebody must close it, so a cancellation waits for this step.
@@ -52,10 +53,7 @@ export async function runTransfer(input: TransferInput): Promise<void> {
   const waiting = [...open.models];
   const lane = async () => {
     for (let model = waiting.shift(); model !== undefined; model = waiting.shift()) {
-      running.add(model.modelId);
-      const outcome = runOne(input, model, isPaused);
-      outcomes[model.modelId] = await outcome;
-      running.delete(model.modelId);
+      outcomes[model.modelId] = await runOne(input, model, order);
       setCurrentDetails(describe(open.models, outcomes));
     }
   };
@@ -69,36 +67,66 @@ export async function runTransfer(input: TransferInput): Promise<void> {
   if (isCancelled) await CancellationScope.current().cancelRequested;
 }
 
-async function runOne(input: TransferInput, model: Model, isPaused: boolean): Promise<ModelOutcome> {
-  const { transferId } = input;
-  const { modelId } = model;
+/** What the models should have heard. */
+interface Order {
+  isPaused: boolean;
+}
+
+async function runOne(input: TransferInput, model: Model, order: Order): Promise<ModelOutcome> {
   if (CancellationScope.current().consideredCancelled) return { status: 'CANCELLED' };
+  const telling = new CancellationScope();
   try {
-    await executeChild(runModel, {
-      workflowId: workflowIds.model(transferId, modelId),
-      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      args: [{ transferId, modelId, isPaused }],
-      staticSummary: model.modelName,
-      typedSearchAttributes: modelAttributes({ ...input, phase: 'plan' }, modelId),
-    });
+    const { isPaused } = order;
+    const child = await startModel(input, model, isPaused);
+    // A model that has just ended no longer hears us, and need not.
+    telling.run(() => passOn(order, child, isPaused)).catch(() => undefined);
+    await child.result();
     return { status: 'SUCCESS' };
   } catch (error) {
     if (isCancellation(error)) return { status: 'CANCELLED' };
-    if (!(error instanceof ChildWorkflowFailure)) throw error;
-    const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
-    return { status: 'ERROR', failure: noteFailure(cause) };
+    // Anything else is a fault of the code: the task is tried again until a deploy has mended it.
+    if (!(error instanceof TemporalFailure)) throw error;
+    return { status: 'ERROR', failure: noteFailure(causeOf(error)) };
+  } finally {
+    telling.cancel();
   }
 }
 
-/** A model that has just ended no longer hears us, and need not. */
-function tellModel(input: TransferInput, modelId: string, pause: boolean): void {
-  const model = getExternalWorkflowHandle(workflowIds.model(input.transferId, modelId));
-  const told = pause ? model.signal(pauseSignal) : model.signal(resumeSignal);
-  told.catch(() => undefined);
+/** From when it can hear, and one message at a time: two under way at once may arrive in any order. */
+async function passOn(
+  order: Order,
+  model: ChildWorkflowHandle<typeof runModel>,
+  heard: boolean,
+): Promise<never> {
+  for (;;) {
+    await condition(() => order.isPaused !== heard);
+    heard = order.isPaused;
+    await (heard ? model.signal(pauseSignal) : model.signal(resumeSignal));
+  }
 }
 
-function describe(models: readonly Model[], outcomes: Readonly<Record<string, ModelOutcome>>): string {
+async function startModel(input: TransferInput, { modelId, modelName }: Model, isPaused: boolean) {
+  const { transferId } = input;
+  return startChild(runModel, {
+    workflowId: workflowIds.model(transferId, modelId),
+    workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+    args: [{ transferId, modelId, isPaused }],
+    staticSummary: modelName,
+    typedSearchAttributes: modelAttributes({ ...input, phase: 'plan' }, modelId),
+  });
+}
+
+/** What the model's activity failed with, where it was an activity. */
+function causeOf(error: TemporalFailure): unknown {
+  const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
+  return cause instanceof ActivityFailure ? cause.cause : cause;
+}
+
+function describe(
+  models: readonly Model[],
+  outcomes: Readonly<Record<string, ModelOutcome>>,
+): string {
   const lines = models.map(({ modelId, modelName }) => {
     const outcome = outcomes[modelId];
     return `| ${modelName} | ${outcome?.status ?? 'waiting or running'} |`;
