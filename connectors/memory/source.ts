@@ -107,10 +107,7 @@ function checkColumns(
 
 /** The tenant's rows of the window after the cursor, in cursor order. */
 function selectRows(table: MemoryTable, request: ReadRequest): Row[] {
-  checkColumns(table, {
-    ...request,
-    tenantColumn: request.tenant.column,
-  } as unknown as SharedTable);
+  checkColumns(table, request.columns, request.tenant.column);
   return table.rows
     .filter((row) => row[request.tenant.column] === request.tenant.id)
     .filter((row) => isInWindow(row, request))
