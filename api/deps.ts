@@ -22,8 +22,8 @@ export interface AppDeps {
   readonly publicUrl: string;
   readonly temporalUiUrl: string | undefined;
   readonly log: Log;
-  /** How many migrations the code knows and the database has not had yet. */
-  readonly pendingMigrations: () => Promise<number>;
+  /** Names of the migrations that the database has not had yet. */
+  readonly pendingMigrations: () => Promise<readonly string[]>;
 }
 
 /** What a request carries besides itself. `key` is set on routes that ask for one. */

@@ -56,13 +56,16 @@ function resolve(document: JsonObject, schema: JsonObject): JsonObject {
   return schema;
 }
 
-function typeOf(field: JsonObject): string {
+/** The type of a field in words; its values where only some are allowed. */
+export function typeOf(field: JsonObject): string {
   if (Array.isArray(field['enum'])) return field['enum'].map(String).join(' | ');
-  if (field['const'] !== undefined) return String(field['const']);
+  if (typeof field['const'] === 'string') return field['const'];
   const { type } = field;
-  const words = Array.isArray(type) ? type.filter((word) => word !== 'null').map(String) : [String(type ?? 'any')];
-  return words.map((word) => (word === 'array' ? 'list' : word)).join(' | ');
+  const words = Array.isArray(type) ? type.filter((word) => word !== 'null').map(String) : [textAt(field, 'type')];
+  return words.map((word) => typeWords[word] ?? word).join(' | ');
 }
+
+const typeWords: Readonly<Record<string, string>> = { array: 'list', '': 'any' };
 
 function descriptionOf(...schemas: JsonObject[]): string {
   const parts = schemas.flatMap((schema) => [textAt(schema, 'description'), textAt(schema, 'help')]);

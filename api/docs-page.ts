@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import type { Json, JsonObject } from '../lib/deep-merge.ts';
 import type { AppDeps } from './deps.ts';
 import type { FieldRow } from './docs-fields.ts';
-import { at, fieldsOf, textAt } from './docs-fields.ts';
+import { at, fieldsOf, textAt, typeOf } from './docs-fields.ts';
 import { pageOfHtml } from './html-page.ts';
 
 /** One operation of the document. */
@@ -94,7 +94,7 @@ function parametersOf(operation: JsonObject): FieldRow[] {
     const schema = at(parameter, 'schema');
     return {
       path: textAt(parameter, 'name'),
-      type: Array.isArray(schema['enum']) ? schema['enum'].join(' | ') : String(schema['type'] ?? 'string'),
+      type: typeOf(schema),
       isRequired: parameter['required'] === true,
       description: textAt(schema, 'description'),
     };

@@ -79,8 +79,8 @@ const probes: Record<Part, (deps: AppDeps) => Promise<void>> = {
   temporal: ({ workflows }) => workflows.ping(),
   migrations: async ({ pendingMigrations }) => {
     const pending = await pendingMigrations();
-    if (pending === 0) return;
-    const message = `${pending} migrations are missing. Run: npm run db:migrate.`;
+    if (pending.length === 0) return;
+    const message = `The database lacks migrations (${pending.join(', ')}). Run: npm run db:migrate.`;
     throw new Failure('unavailable', message);
   },
 };

@@ -59,7 +59,7 @@ function checkDepth(text: string): void {
 type Expected = 'value' | 'first_value' | 'key' | 'first_key' | 'colon' | 'next';
 
 const token =
-  /\s*("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[[\]{}:,])/y;
+  /\s*("(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[[\]{}:,])/y;
 
 /** Where the first token stands that JSON does not allow there. Called only for text known to be faulty. */
 function findFault(text: string): number {
@@ -78,6 +78,8 @@ function findFault(text: string): number {
 
 /** What may come after this token, or undefined where the token itself may not stand here. */
 function follow(mark: string, expected: Expected, open: string[]): Expected | undefined {
+  // JSON wants line ends and the like inside strings to be escaped.
+  if (mark.startsWith('"') && [...mark].some((character) => character < ' ')) return undefined;
   const wantsValue = expected === 'value' || expected === 'first_value';
   if (mark === '}' || mark === ']') {
     const empty = mark === '}' ? 'first_key' : 'first_value';

@@ -151,7 +151,8 @@ function placesIn(schema: z.core.$ZodType, block: JsonObject, above: string): [s
     if (isJsonObject(value)) return placesIn(declared, value, `${path}.`);
     if (!fieldOf(declared).isPlace || value === undefined) return [];
     // Host names are the same in either case; databases and schemas are not.
-    return [[path, key.endsWith('host') ? String(value).toLowerCase() : String(value)]];
+    const text = JSON.stringify(value);
+    return [[path, key.endsWith('host') ? text.toLowerCase() : text]];
   });
 }
 
