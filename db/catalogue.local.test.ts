@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Failure } from '../domain/failure.ts';
 import type { Metadata } from '../test/harness/metadata.ts';
 import {
   createMetadata,
@@ -109,9 +110,12 @@ describe('nothing of one environment is reached from the other', () => {
   test('the names of one environment are free in the other', async () => {
     const { source, model, recipient } = await makeVendor(db);
     const twin = await makeSource(db, { environment: 'staging', name: source.name });
-    await makeModel(db, twin, { model_name: model.name });
+    expect(await makeModel(db, twin, { model_name: model.name })).toMatchObject({
+      name: model.name,
+    });
     const { idInProviderSystem } = recipient;
-    await makeRecipient(db, { environment: 'staging', idInProviderSystem });
+    const same = await makeRecipient(db, { environment: 'staging', idInProviderSystem });
+    expect(same.id).not.toBe(recipient.id);
   });
 });
 
@@ -171,7 +175,10 @@ describe('what is in use stays', () => {
         makeDestination(db, recipient),
         deleteRecipient(db, { environment, id, audit }),
       ]);
-      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      const refused = results.filter((result) => result.status === 'rejected');
+      expect(refused).toHaveLength(1);
+      expect(refused[0]?.reason).toBeInstanceOf(Failure);
+      expect(refused[0]?.reason).not.toMatchObject({ kind: 'bug' });
     }
   });
 
@@ -182,7 +189,10 @@ describe('what is in use stays', () => {
         makeModel(db, source),
         deleteSource(db, { environment: 'prod', id: source.id, audit }),
       ]);
-      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      const refused = results.filter((result) => result.status === 'rejected');
+      expect(refused).toHaveLength(1);
+      expect(refused[0]?.reason).toBeInstanceOf(Failure);
+      expect(refused[0]?.reason).not.toMatchObject({ kind: 'bug' });
     }
   });
 

@@ -6,11 +6,9 @@ import {
   index,
   integer,
   jsonb,
-  pgEnum,
   primaryKey,
   snakeCase,
   text,
-  timestamp,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
@@ -20,31 +18,24 @@ import type { LandedTable } from '../domain/load.ts';
 import type { ModelDefinition } from '../domain/model.ts';
 import type { StoredPlan } from '../domain/plan.ts';
 import type { ProbeReport } from '../domain/probe.ts';
-import {
-  actorTypes,
-  environments,
-  modelStatuses,
-  transferStatuses,
-  transferTriggers,
-} from '../domain/statuses.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
+import {
+  actorType,
+  connectionRole,
+  createdAt,
+  environment,
+  exactInstant,
+  id,
+  instant,
+  modelStatus,
+  nameKind,
+  probeKind,
+  transferStatus,
+  transferTrigger,
+} from './columns.ts';
 
 // Every row that an API key can reach carries its environment. Ids are made by us (version 7).
 
-export const environment = pgEnum('environment', environments);
-export const transferStatus = pgEnum('transfer_status', transferStatuses);
-export const modelStatus = pgEnum('model_status', modelStatuses);
-export const transferTrigger = pgEnum('transfer_trigger', transferTriggers);
-export const actorType = pgEnum('actor_type', actorTypes);
-export const connectionRole = pgEnum('connection_role', ['source', 'destination']);
-export const probeKind = pgEnum('probe_kind', ['source', 'destination', 'model']);
-export const nameKind = pgEnum('name_kind', ['table', 'column']);
-
-const id = () => uuid().primaryKey();
-const instant = () => timestamp({ withTimezone: true, precision: 6, mode: 'date' });
-/** As exact text: a Date has milliseconds, a window has microseconds. */
-const exactInstant = () => timestamp({ withTimezone: true, precision: 6, mode: 'string' });
-const createdAt = () => instant().notNull().defaultNow();
 const ofEnvironment = () => environment().notNull();
 const refersTo = (column: () => AnyPgColumn) => uuid().references(column);
 const notDeleted = sql`deleted_at is null`;
