@@ -2,8 +2,8 @@
 // Node 20 runs, without packages: it installs what is missing, finds Node 24 and hands over to the
 // TypeScript entry.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const NODE_MAJOR = 24;
@@ -21,6 +21,8 @@ const ENTRIES = {
 // oxlint-disable-next-line node/no-process-env -- runs before config.ts can
 const npm = process.env.npm_execpath;
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** Holds the pid of the npm that is changing node_modules. */
+const installing = join(root, '.cache/installing.pid');
 
 await main();
 
@@ -31,7 +33,11 @@ async function main() {
     stop(`There is no command "${command}". The commands are: ${Object.keys(ENTRIES).join(', ')}.`);
   }
   if (!isInstalled()) await install();
-  handOver(findNode(), [...entry, ...args]);
+  const [file, ...words] = entry;
+  if (!existsSync(join(root, file))) stop(`${file} does not exist in this version of Waybill.`);
+  const endWithParent = pathToFileURL(join(root, 'bin/end-with-parent.mjs')).href;
+  const program = ['--import', endWithParent, join(root, file), ...words, ...args];
+  endAs(await run(findNode(), program, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] }));
 }
 
 /**
@@ -42,8 +48,7 @@ async function main() {
 function isInstalled() {
   const wanted = readJson('package-lock.json')?.packages;
   const present = readJson('node_modules/.package-lock.json')?.packages;
-  if (wanted === undefined)
-    stop('package-lock.json is missing or broken: git checkout package-lock.json');
+  if (wanted === undefined) stop('package-lock.json is missing or broken: check it out again.');
   if (present === undefined) return false;
   return Object.entries(wanted).every(
     ([path, entry]) =>
@@ -63,35 +68,53 @@ function fits(allowed, mine) {
 }
 
 async function install() {
+  await untilNobodyInstalls();
+  if (isInstalled()) return;
   const modules = join(root, 'node_modules');
   const unfinished = !existsSync(join(modules, '.package-lock.json'));
   const reason = unfinished ? 'Packages are not installed yet' : 'The list of packages has changed';
-  console.error(
-    `${reason}: installing them into node_modules. Usually takes half a minute to two minutes.`,
-  );
+  say(`${reason}: installing them into node_modules. Usually takes half a minute to two minutes.`);
   const startedAt = Date.now();
   // An install that was interrupted leaves half a package behind, which npm would take for a whole one.
   if (unfinished) rmSync(modules, { recursive: true, force: true });
-  // Not `npm ci`: it empties a node_modules that other programs may be running from. --no-save leaves the
-  // lockfile alone. The tools are development packages and Node 24 is an optional one, whatever NODE_ENV or a
-  // .npmrc say. npm would warn about each package that wants Node 24, although 24 is what will run it.
-  const code = await runNpm([
-    ...['install', '--no-save', '--include=dev', '--include=optional'],
-    ...['--engine-strict=false', '--loglevel=error'],
-  ]);
-  if (code !== 0)
-    stop('npm install failed (see above). Mend the cause, then give the same command again.');
-  console.error(`Packages installed in ${Math.round((Date.now() - startedAt) / 1000)} s.`);
+  const ended = await runNpm();
+  rmSync(installing, { force: true });
+  if (ended.signal !== null) endAs(ended);
+  if (ended.code !== 0) stop('npm install failed (see above). Mend the cause and try again.');
+  say(`Packages installed in ${Math.round((Date.now() - startedAt) / 1000)} s.`);
 }
 
-function runNpm(args) {
-  const child = npm?.endsWith('.js')
-    ? spawn(process.execPath, [npm, ...args], { cwd: root, stdio: 'inherit' })
-    : spawn('npm', args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
-  return new Promise((resolve) => {
-    child.once('error', (error) => stop(`npm could not be started: ${error.message}`));
-    child.once('close', (code) => resolve(code));
-  });
+/** Another terminal may be at it, or an npm whose own terminal was closed. */
+async function untilNobodyInstalls() {
+  // Longer than any install: after that the number belongs to some other program.
+  const secondsMax = 900;
+  for (let second = 0; second < secondsMax; second += 1) {
+    if (!isAlive(Number(readText(installing)))) return;
+    if (second === 0) say('Another command is installing the packages: waiting for it to finish.');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+function isAlive(pid) {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function runNpm() {
+  // Not `npm ci`: it empties a node_modules that other programs may be running from. --no-save leaves the
+  // lockfile alone. The tools are development packages and Node 24 is an optional one, whatever NODE_ENV
+  // or a .npmrc say. npm would warn about each package that wants Node 24, although 24 will run it.
+  const args = [
+    ...['install', '--no-save', '--include=dev', '--include=optional'],
+    ...['--engine-strict=false', '--loglevel=error'],
+  ];
+  mkdirSync(dirname(installing), { recursive: true });
+  const onStart = (pid) => writeFileSync(installing, String(pid));
+  if (npm?.endsWith('.js')) return run(process.execPath, [npm, ...args], { onStart });
+  return run('npm', args, { onStart, shell: process.platform === 'win32' });
 }
 
 function findNode() {
@@ -106,38 +129,51 @@ function findNode() {
   );
 }
 
-/** Runs the entry to its end with our input, output and signals, and ends as it ended. */
-function handOver(node, [entry, ...args]) {
-  if (!existsSync(join(root, entry))) stop(`${entry} does not exist in this version of Waybill.`);
-  const endWithParent = pathToFileURL(join(root, 'bin/end-with-parent.mjs')).href;
-  const child = spawn(node, ['--import', endWithParent, join(root, entry), ...args], {
-    // The fourth is a channel that closes when this process dies, however it dies.
-    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-  });
+/** Runs a program to its end with our input, output and signals. */
+function run(program, args, { onStart, ...options }) {
+  const child = spawn(program, args, { cwd: root, stdio: 'inherit', ...options });
+  if (child.pid !== undefined) onStart?.(child.pid);
   // A terminal sends Ctrl-C to every process in front; passing it on would make it two.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  // npm that is killed leaves us behind unseen: our child is asked to stop as soon as we have another parent.
+  // An npm that is killed leaves us behind unseen: the child is asked to stop once we have another parent.
   const parent = process.ppid;
   const look = () => npm === undefined || process.ppid === parent || child.kill('SIGTERM');
   setInterval(look, 500).unref();
-  child.once('error', (error) => stop(`${node} could not be started: ${error.message}`));
-  child.once('exit', (code, signal) => {
-    if (signal === null) process.exit(code);
-    process.removeAllListeners(signal);
-    process.kill(process.pid, signal);
+  return new Promise((resolve) => {
+    child.once('error', (error) => stop(`${program} could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => resolve({ code, signal }));
   });
+}
+
+/** Ends this process the way a child of it ended. */
+function endAs({ code, signal }) {
+  if (signal === null) process.exit(code);
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+function readText(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function readJson(path) {
   try {
-    return JSON.parse(readFileSync(join(root, path), 'utf8'));
+    return JSON.parse(readText(join(root, path)));
   } catch {
     return undefined;
   }
 }
 
-function stop(message) {
+function say(message) {
   console.error(message);
+}
+
+function stop(message) {
+  say(message);
   process.exit(1);
 }
