@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../domain/failure.ts';
 import { searchAttributes } from '../domain/temporal-names.ts';
 import { startChild, type Child } from './child.ts';
-import { findFreePort } from './free-port.ts';
+import { findFreePort, isPortFree } from './free-port.ts';
 import { runCommand } from './run-command.ts';
 
 export interface TemporalServerOptions {
@@ -47,6 +47,9 @@ const stopGraceMs = 10_000;
  */
 export async function startTemporal(options: TemporalServerOptions): Promise<TemporalServer> {
   const port = options.port ?? (await findFreePort());
+  // Another server on the port would answer in place of ours, and pass for it.
+  if (!(await isPortFree(port)))
+    throw new Failure('unavailable', `Port ${port} for Temporal is taken.`);
   const child = await startChild({
     command: options.binary,
     args: serverArguments(options, port),
