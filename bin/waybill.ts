@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { loadConfig, type Config } from '../config.ts';
 import { createApiKey, listApiKeys, revokeApiKey, type ApiKeyRecord } from '../db/api-keys.ts';
 import { rewrapConnections } from '../db/connections.ts';
-import { closeDatabase, createDatabase, type Database } from '../db/database.ts';
+import { closeDatabase, createDatabase, pingDatabase, type Database } from '../db/database.ts';
 import { Failure, toFailure } from '../domain/failure.ts';
 import { environments, type Environment } from '../domain/statuses.ts';
 import { createSealer } from '../lib/seal.ts';
@@ -143,6 +143,7 @@ async function withDatabase(work: (db: Database) => Promise<void>): Promise<void
 async function onDatabase(url: string, work: (db: Database) => Promise<void>): Promise<void> {
   const db = createDatabase(url);
   try {
+    await pingDatabase(db);
     await work(db);
   } finally {
     await closeDatabase(db);
