@@ -25,11 +25,23 @@ export function describeConnectorContract(
     });
     afterAll(() => running?.[Symbol.asyncDispose]());
 
-    describe('connecting', () => describeConnecting(system));
-    describe('reading', () => describeReading(system));
-    describe('values', () => describeValues(system));
-    describe('merging', () => describeMerging(system));
-    describe('replacing', () => describeReplacing(system));
-    describe('evolving', () => describeEvolving(system));
+    describe('connecting', () => {
+      describeConnecting(system);
+    });
+    describe('reading', () => {
+      describeReading(system);
+    });
+    describe('values', () => {
+      describeValues(system);
+    });
+    describe('merging', () => {
+      describeMerging(system);
+    });
+    describe('replacing', () => {
+      describeReplacing(system);
+    });
+    describe('evolving', () => {
+      describeEvolving(system);
+    });
   });
 }

@@ -31,7 +31,7 @@ export function describeReplacing(system: () => ConnectorUnderTest): void {
   async function publish(rig: Rig, plan: Partial<LoadPlan>) {
     await using destination = await rig.openDestination();
     const load = await destination.open(rig.plan({ ...replace, ...plan }), going);
-    return load.finish(rig.close({ isFullRefresh: true }), going);
+    return await load.finish(rig.close({ isFullRefresh: true }), going);
   }
 
   describe('a first load', () => {

@@ -159,7 +159,7 @@ export class Rig {
 
   async read(changed: Partial<ReadRequest> = {}): Promise<Batch[]> {
     await using source = await this.openSource();
-    return Array.fromAsync(source.read(this.request(changed), going));
+    return await Array.fromAsync(source.read(this.request(changed), going));
   }
 
   /** The first attempt of the first transfer, unless told otherwise. */
@@ -208,7 +208,7 @@ export class Rig {
     if (this.plan(plan).mode === 'merge') await this.evolve(destination);
     const load = await destination.open(this.plan(plan), going);
     await writeAll(load, batches);
-    return load.finish(this.close(), going);
+    return await load.finish(this.close(), going);
   }
 
   /** What the destination shows, in the order of the ids. */
