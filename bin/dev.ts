@@ -35,7 +35,7 @@ async function run(options: DevOptions): Promise<void> {
     });
     print(welcome(system));
     await stopping.asked;
-    say('Stopping; the worker hands back what it is doing (20 s at most) …');
+    say('Stopping; the worker hands back what it is doing (half a minute at most) …');
     await system.stop();
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
