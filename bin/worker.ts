@@ -19,7 +19,8 @@ try {
   await main();
 } catch (error) {
   const failure = toFailure(error);
-  const cause = failure.kind === 'bug' && failure.cause instanceof Error ? `: ${failure.cause.stack}` : '';
+  const cause =
+    failure.kind === 'bug' && failure.cause instanceof Error ? `: ${failure.cause.stack}` : '';
   process.stderr.write(`waybill worker: ${failure.message}${cause}\n`);
   process.exitCode = 1;
 }
@@ -55,24 +56,23 @@ async function main(): Promise<void> {
   log.info('worker stopped');
 }
 
-/** Temporal's own lines become ours. The runtime also turns SIGINT and SIGTERM into a drain of the workers. */
+/**
+ * Temporal's own lines become ours, a level lower: each workflow and activity says so when it starts and
+ * ends, and our own lines tell more. The runtime also turns SIGINT and SIGTERM into a drain of the workers.
+ */
 function installRuntime(log: Logger): void {
   const write = (level: LogLevel, message: string, meta?: Record<string, unknown>) => {
-    const { error, sdkComponent, ...ids } = meta ?? {};
+    const { error, sdkComponent: component, workflowId: workflow } = meta ?? {};
     // An error of an activity was logged by us already, without what a driver may quote.
     const kind = error instanceof Error ? error.name : undefined;
-    log[level.toLowerCase() as 'info'](
-      { component: sdkComponent, workflow: ids['workflowId'], kind },
-      message,
-    );
+    log[expected.test(message) ? 'debug' : lowered[level]]({ component, workflow, kind }, message);
   };
   Runtime.install({
     logger: {
       log: write,
       trace: (message, meta) => write('TRACE', message, meta),
-      // Each activity and workflow task says so when it starts and ends: our own lines tell more.
-      debug: (message, meta) => write('TRACE', message, meta),
-      info: (message, meta) => write('DEBUG', message, meta),
+      debug: (message, meta) => write('DEBUG', message, meta),
+      info: (message, meta) => write('INFO', message, meta),
       warn: (message, meta) => write('WARN', message, meta),
       error: (message, meta) => write('ERROR', message, meta),
     },
@@ -80,3 +80,14 @@ function installRuntime(log: Logger): void {
     telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
   });
 }
+
+const lowered = {
+  TRACE: 'trace',
+  DEBUG: 'trace',
+  INFO: 'debug',
+  WARN: 'warn',
+  ERROR: 'error',
+} as const satisfies Record<LogLevel, string>;
+
+/** The data queue has no workflows on purpose. */
+const expected = /^No workflows registered/;
