@@ -4,8 +4,5 @@
 export const transientFailuresMax = 6;
 export const transientMinutesMax = 30;
 
-/** Nothing committed for so long while rows should flow is `no_progress`. */
-export const progressMinutesMax = 10;
-
-/** One value, and so one row, may be this large; both ends hold at most two batches in memory. */
+/** One row may be this large: a batch is at least one row, and two of them are in memory. */
 export const rowBytesMax = 64 * 1024 * 1024;

@@ -1,4 +1,5 @@
 import { Failure } from '../domain/failure.ts';
+import { rowBytesMax as usualRowBytesMax } from '../domain/policy.ts';
 import { binaryValueText, type BinaryCursorType } from './binary-value.ts';
 import { cutRows, type CutBatch, type CutLimits, type RowScanner } from './cut-rows.ts';
 
@@ -16,7 +17,7 @@ export function cutCopyBinary(
   stream: AsyncIterable<Buffer>,
   options: CutLimits & { readonly cursorTypes: readonly BinaryCursorType[] },
 ): AsyncGenerator<CutBatch, void, undefined> {
-  const rowBytesMax = options.rowBytesMax ?? 64 * 2 ** 20;
+  const rowBytesMax = options.rowBytesMax ?? usualRowBytesMax;
   return cutRows(stream, new BinaryScanner(options.cursorTypes, rowBytesMax), options);
 }
 

@@ -1,4 +1,5 @@
 import { Failure } from '../domain/failure.ts';
+import { rowBytesMax as usualRowBytesMax } from '../domain/policy.ts';
 
 /** A run of whole rows as the source sent them. */
 export interface CutBatch {
@@ -79,7 +80,7 @@ class RowPile {
 
   constructor(scanner: RowScanner, limits: CutLimits) {
     this.scanner = scanner;
-    this.limits = { rowBytesMax: 64 * 2 ** 20, prefixBytesMax: 4096, ...limits };
+    this.limits = { rowBytesMax: usualRowBytesMax, prefixBytesMax: 4096, ...limits };
   }
 
   /** Takes the next chunk and gives out the batches that it fills. */
