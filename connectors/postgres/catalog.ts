@@ -1,0 +1,120 @@
+import { Failure } from '../../domain/failure.ts';
+import type { Relation, SharedColumn } from '../../domain/model.ts';
+import type { SourceColumn } from '../connector.ts';
+import type { Session } from './session.ts';
+import { qualified } from './sql.ts';
+import { fitsOf, type SourceType } from './type-table.ts';
+
+export interface CatalogColumn extends SourceColumn {
+  readonly read: SourceType;
+}
+
+/** A table of the source as its catalog has it. */
+export interface CatalogTable {
+  readonly oid: string;
+  /** As it may stand in a statement. */
+  readonly sqlName: string;
+  /** `pg_class.relkind`: r is a plain table. */
+  readonly kind: string;
+  readonly columns: readonly CatalogColumn[];
+}
+
+/** @throws Failure `source_mismatch` (code MISS) where there is no such table */
+export async function findTable(session: Session, relation: Relation): Promise<CatalogTable> {
+  const named =
+    relation.schema === undefined ? 'quote_ident($1)' : `quote_ident($2) || '.' || quote_ident($1)`;
+  const values =
+    relation.schema === undefined ? [relation.table] : [relation.table, relation.schema];
+  const [found] = await session.rows<{ oid: string; kind: string; schema: string; name: string }>(
+    /*sql*/ `select c.oid::text, c.relkind as kind, n.nspname as schema, c.relname as name
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.oid = to_regclass(${named})`,
+    values,
+  );
+  if (found === undefined || !'rpmvf'.includes(found.kind)) {
+    throw new Failure('source_mismatch', `There is no table ${nameOf(relation)} at the source.`, {
+      code: 'MISS',
+    });
+  }
+  const columns = await readColumns(session, found.oid);
+  return {
+    oid: found.oid,
+    sqlName: qualified(found.schema, found.name),
+    kind: found.kind,
+    columns,
+  };
+}
+
+export function nameOf(relation: Relation): string {
+  return relation.schema === undefined ? relation.table : `${relation.schema}.${relation.table}`;
+}
+
+interface ColumnRow {
+  readonly name: string;
+  readonly type: string;
+  readonly nullable: boolean;
+  readonly cast: string;
+  readonly base: string;
+  readonly modifier: number;
+  readonly typtype: string;
+  readonly category: string;
+  readonly built_in: boolean;
+}
+
+async function readColumns(session: Session, oid: string): Promise<CatalogColumn[]> {
+  const rows = await session.rows<ColumnRow>(
+    /*sql*/ `with recursive chain as (
+        select a.attnum, a.attname, a.attnotnull, format_type(a.atttypid, a.atttypmod) as shown,
+          a.atttypid as base, a.atttypmod as modifier
+        from pg_attribute a where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped
+        union all
+        select c.attnum, c.attname, c.attnotnull, c.shown, t.typbasetype, t.typtypmod
+        from chain c join pg_type t on t.oid = c.base and t.typtype = 'd')
+      select c.attname as name, c.shown as type, not c.attnotnull as nullable,
+        format_type(c.base, -1) as cast, t.typname as base, c.modifier,
+        t.typtype, t.typcategory as category, n.nspname = 'pg_catalog' as built_in
+      from chain c join pg_type t on t.oid = c.base join pg_namespace n on n.oid = t.typnamespace
+      where t.typtype <> 'd' order by c.attnum`,
+    [oid],
+  );
+  return rows.map((row) => {
+    const read = sourceTypeOf(row);
+    return { name: row.name, type: row.type, nullable: row.nullable, fits: fitsOf(read), read };
+  });
+}
+
+/** Extensions whose types we know by name, wherever they are installed. */
+const knownExtensionTypes: readonly string[] = ['citext'];
+
+function sourceTypeOf(row: ColumnRow): SourceType {
+  const kind = kindOf(row);
+  const isKnown =
+    kind === 'built_in' || (kind === 'other' && knownExtensionTypes.includes(row.base));
+  return { cast: row.cast, base: isKnown ? row.base : '', kind, modifier: row.modifier };
+}
+
+function kindOf(row: ColumnRow): SourceType['kind'] {
+  if (row.typtype === 'e') return 'enum';
+  if (row.typtype === 'c') return 'composite';
+  if (row.category === 'A') return 'array';
+  return row.built_in ? 'built_in' : 'other';
+}
+
+/** @throws Failure `source_mismatch` naming the column that the table lacks */
+export function columnOf(table: CatalogTable, name: string): CatalogColumn {
+  const column = table.columns.find((one) => one.name === name);
+  if (column !== undefined) return column;
+  throw new Failure('source_mismatch', `The source table has no column ${name}.`, { code: 'MISS' });
+}
+
+/** @throws Failure `source_mismatch` where the column is there and cannot be what the model says */
+export function checkedColumn(table: CatalogTable, column: SharedColumn): CatalogColumn {
+  const found = columnOf(table, column.nameInSource);
+  if (found.fits.includes(column.type)) return found;
+  throw new Failure(
+    'source_mismatch',
+    `Column ${found.name} of the source is ${found.type}; ` +
+      `it can be declared as ${found.fits.join(', ')}, not as ${column.type}.`,
+    { code: 'TYPE' },
+  );
+}

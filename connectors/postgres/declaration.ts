@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import type { ConnectorDeclaration } from '../connector.ts';
+
+/** How a connection is protected. `verify_full`: the certificate must be valid and carry the host's name. */
+export const sslModes = ['verify-full', 'require', 'disable'] as const;
+export type SslMode = (typeof sslModes)[number];
+
+const nameBytesMax = 63;
+
+const schemaName = z
+  .string()
+  .min(1)
+  .refine(
+    (name) => Buffer.byteLength(name) <= nameBytesMax,
+    `A schema name has at most ${nameBytesMax} bytes.`,
+  )
+  .refine(
+    (name) => !/^pg_|^information_schema$/i.test(name),
+    'Schemas of the system cannot be used.',
+  )
+  .refine((name) => !name.includes('\0'), 'A name cannot hold a NUL character.');
+
+const connection = {
+  host: z.string().min(1).meta({ title: 'Host', place: true }),
+  port: z.int().min(1).max(65_535).default(5432).meta({ title: 'Port', place: true }),
+  database: z.string().min(1).meta({ title: 'Database', place: true }),
+  auth_method: z
+    .literal('password_auth')
+    .default('password_auth')
+    .meta({ title: 'Authentication' }),
+  password_auth: z
+    .object({
+      username: z.string().min(1).meta({ title: 'Username' }),
+      password: z.string().meta({ title: 'Password', secret: true }),
+    })
+    .meta({ title: 'Username and password' }),
+  use_ssh_tunnel: z
+    .boolean()
+    .default(false)
+    .refine((used) => !used, 'SSH tunnels are not available yet: connect directly.')
+    .meta({ title: 'Use an SSH tunnel' }),
+  disable_ssl: z.boolean().default(false).meta({
+    title: 'Disable TLS',
+    help: 'Sends everything in clear text. Only for networks that nobody else can listen on.',
+  }),
+  ssl_mode: z
+    .enum(sslModes)
+    .optional()
+    .meta({
+      title: 'TLS mode',
+      help:
+        'verify-full (used when nothing is set): the certificate must be signed by a known authority, or by the ' +
+        'one given below, and name the host. require: encrypted, but whoever answers is believed. disable: as Disable TLS.',
+    }),
+  ssl_ca: z.string().optional().meta({
+    title: 'Certificate authority',
+    help: 'PEM text of the authority that signed the certificate of the server, where it is not a public one.',
+  }),
+  connection_timeout_in_seconds: z
+    .int()
+    .min(1)
+    .max(600)
+    .default(10)
+    .meta({ title: 'Connection timeout' }),
+};
+
+export const SourceSettings = z.object({
+  ...connection,
+  schema: schemaName.optional().meta({
+    title: 'Schema',
+    help: 'Where tables are looked for that a model names without a schema.',
+    place: true,
+  }),
+});
+export type SourceSettings = z.infer<typeof SourceSettings>;
+
+export const DestinationSettings = z.object({
+  ...connection,
+  schema: schemaName.default('public').meta({
+    title: 'Schema',
+    help: 'Where the tables are written. It is made if it is missing and the login may do so.',
+    place: true,
+  }),
+});
+export type DestinationSettings = z.infer<typeof DestinationSettings>;
+
+function declare(kind: string, title: string): ConnectorDeclaration {
+  return {
+    kind,
+    title,
+    source: SourceSettings,
+    destination: DestinationSettings,
+    load: async () => (await import('./roles.ts')).postgresRoles,
+  };
+}
+
+export const postgres = declare('postgres', 'PostgreSQL');
+export const auroraPostgres = declare('aurora_postgres', 'Amazon Aurora PostgreSQL');

@@ -1,0 +1,67 @@
+import type { InstantText } from '../../domain/instant.ts';
+import type { Encoding, Fence } from '../../domain/load.ts';
+import type { Relation, SharedTable } from '../../domain/model.ts';
+import type { Batch, Finding, Reach, ReadRequest, Source, SourceColumn } from '../connector.ts';
+import { columnOf, findTable, type CatalogTable } from './catalog.ts';
+import { checkSource } from './check.ts';
+import { SourceSettings } from './declaration.ts';
+import { takeFence } from './fence.ts';
+import { LazySession } from './lazy-session.ts';
+import { readableEncodings } from './read-statement.ts';
+import { readRows } from './read.ts';
+
+/** Nothing is connected before the first verb. */
+export function openSource(settings: unknown, reach: Reach): PostgresSource {
+  return new PostgresSource(SourceSettings.parse(settings), reach);
+}
+
+class PostgresSource implements Source {
+  private readonly settings: SourceSettings;
+  private readonly session: LazySession;
+
+  constructor(settings: SourceSettings, reach: Reach) {
+    this.settings = settings;
+    this.session = new LazySession({ settings, side: 'source', reach });
+  }
+
+  check(): Promise<Finding[]> {
+    return checkSource(this.session, this.settings);
+  }
+
+  async describe(relation: Relation): Promise<SourceColumn[]> {
+    const { columns } = await this.find(relation);
+    return columns.map(({ name, type, fits, nullable }) => ({ name, type, fits, nullable }));
+  }
+
+  async encodings(table: SharedTable): Promise<Encoding[]> {
+    return readableEncodings(await this.find(table.relation), table);
+  }
+
+  async fence(table: SharedTable, previous: InstantText | undefined): Promise<Fence> {
+    const found = await this.find(table.relation);
+    const lastModified = columnOf(found, table.lastModified.nameInSource).read;
+    return takeFence(await this.session.get(), { table: found, lastModified, previous });
+  }
+
+  async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<Batch> {
+    const session = await this.session.get();
+    using _ = session.stopOn(signal);
+    let isComplete = false;
+    try {
+      yield* readRows(session, await this.find(request.relation), request);
+      isComplete = true;
+    } finally {
+      // Left early or failed: the connection stands in the middle of an answer and serves nothing else.
+      if (!isComplete) session.stop(undefined);
+    }
+  }
+
+  private async find(relation: Relation): Promise<CatalogTable> {
+    const schema = relation.schema ?? this.settings.schema;
+    return findTable(await this.session.get(), { ...relation, schema });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.session[Symbol.asyncDispose]();
+  }
+}
