@@ -6,8 +6,9 @@ import type { AppDeps, AppEnv } from './deps.ts';
 import { destinations } from './destinations.ts';
 import { addDocs } from './docs.ts';
 import { answerError, answerUnknownPath } from './faults.ts';
+import { forRecipient } from './for-recipient.ts';
 import { health } from './health.ts';
-import { checkVersion, logRequest, openToBrowsers } from './middleware.ts';
+import { checkUrl, checkVersion, logRequest, openToBrowsers } from './middleware.ts';
 import { modelChecks } from './model-checks.ts';
 import { models } from './models.ts';
 import { products } from './products.ts';
@@ -21,7 +22,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ getPath: canonicalPath });
   app.onError(answerError);
   app.notFound((c) => answerUnknownPath(c, app.routes));
-  app.use(logRequest(deps), openToBrowsers, checkVersion, readBody);
+  app.use(logRequest(deps), openToBrowsers, checkUrl, checkVersion, readBody);
   for (const routes of [
     health,
     sources,
@@ -31,6 +32,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     products,
     destinations,
     connectionTests,
+    forRecipient,
     transfers,
     transferActions,
   ]) {

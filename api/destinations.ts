@@ -65,7 +65,7 @@ export const destinations = createRouter()
         vendors: query.vendor,
         isEnabled: query.is_enabled,
       });
-      const present = await presenter(c, page.items);
+      const present = await destinationPresenter(c, page.items);
       return c.json(pageAnswer(c, { key: 'destinations', page, present }), 200);
     },
   )
@@ -109,7 +109,7 @@ export const destinations = createRouter()
     async (c) => {
       const { destination_id: id } = c.req.valid('param');
       const destination = await getDestination(c.var.deps.db, { environment: c.var.environment, id });
-      const present = await presenter(c, [destination]);
+      const present = await destinationPresenter(c, [destination]);
       return c.json(success({ destination: present(destination) }, 'Destination'), 200);
     },
   )
@@ -136,7 +136,7 @@ export const destinations = createRouter()
       const destination = isEmpty
         ? stored
         : await updateDestination(deps.db, { environment, id, ...change, audit: auditOf(c) });
-      const present = await presenter(c, [destination]);
+      const present = await destinationPresenter(c, [destination]);
       return c.json(success({ destination: present(destination) }, 'Destination updated'), 200);
     },
   )
@@ -189,7 +189,7 @@ function checkFixed(field: string, stored: string, wanted: string | undefined): 
 }
 
 /** Shows destinations with the transfer of each that ended last. */
-async function presenter(c: Context<AppEnv>, shown: readonly DestinationRecord[]) {
+export async function destinationPresenter(c: Context<AppEnv>, shown: readonly DestinationRecord[]) {
   const { environment, deps } = c.var;
   const { db, publicUrl, registry } = deps;
   const last = await lastCompletedTransfers(db, { environment, destinationIds: shown.map(({ id }) => id) });

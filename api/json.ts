@@ -79,7 +79,7 @@ function findFault(text: string): number {
 /** What may come after this token, or undefined where the token itself may not stand here. */
 function follow(mark: string, expected: Expected, open: string[]): Expected | undefined {
   // JSON wants line ends and the like inside strings to be escaped.
-  if (mark.startsWith('"') && [...mark].some((character) => character < ' ')) return undefined;
+  if (mark.startsWith('"') && mark.split('').some((character) => character < ' ')) return undefined;
   const wantsValue = expected === 'value' || expected === 'first_value';
   if (mark === '}' || mark === ']') {
     const empty = mark === '}' ? 'first_key' : 'first_value';

@@ -37,6 +37,12 @@ export const openToBrowsers: MiddlewareHandler<AppEnv> = async (c, next) => {
   return undefined;
 };
 
+/** Refuses text that our database could not look for. */
+export const checkUrl: MiddlewareHandler<AppEnv> = async (c, next) => {
+  if (/%00/.test(c.req.url)) throw new Failure('invalid', 'The URL may not hold a NUL character (%00).');
+  await next();
+};
+
 /** Refuses a version that we do not speak; none counts as ours. */
 export const checkVersion: MiddlewareHandler<AppEnv> = async (c, next) => {
   const version = c.req.header('x-prequel-api-version');

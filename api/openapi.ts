@@ -2,19 +2,22 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
 import type { ConnectorRegistry } from '../connectors/connector.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
-import { deepMerge } from '../lib/deep-merge.ts';
+import { deepMerge, isJsonObject } from '../lib/deep-merge.ts';
 import type { AppDeps, AppEnv } from './deps.ts';
 import { apiVersion } from './middleware.ts';
 
+/** How a vendor block stands in an object: as a whole, with what changes only, or as it is read back. */
+type BlockForm = 'whole' | 'patch' | 'read';
+
 /** Objects whose vendor block depends on the connectors there are, and the role they have. */
-const withBlocks = {
-  SourceInput: 'source',
-  SourcePatch: 'source',
-  Source: 'source',
-  DestinationInput: 'destination',
-  DestinationPatch: 'destination',
-  Destination: 'destination',
-} as const;
+const withBlocks: Readonly<Record<string, readonly ['source' | 'destination', BlockForm]>> = {
+  SourceInput: ['source', 'whole'],
+  SourcePatch: ['source', 'patch'],
+  Source: ['source', 'read'],
+  DestinationInput: ['destination', 'whole'],
+  DestinationPatch: ['destination', 'patch'],
+  Destination: ['destination', 'read'],
+};
 
 /** The OpenAPI document of all routes, with the vendor blocks of the connectors filled in. */
 export function describeApi(app: OpenAPIHono<AppEnv>, deps: AppDeps): JsonObject {
@@ -32,8 +35,8 @@ export function describeApi(app: OpenAPIHono<AppEnv>, deps: AppDeps): JsonObject
     },
     servers: [{ url: deps.publicUrl }],
   });
-  const schemas = Object.entries(withBlocks).map(([name, role]) => {
-    return [name, { properties: blocksOf(deps.registry, role, !name.includes('Patch')) }];
+  const schemas = Object.entries(withBlocks).map(([name, [role, form]]) => {
+    return [name, { properties: blocksOf(deps.registry, role, form) }];
   });
   return deepMerge(toJson(document), { components: { schemas: Object.fromEntries(schemas) } });
 }
@@ -42,18 +45,31 @@ function toJson(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
 
-function blocksOf(registry: ConnectorRegistry, role: 'source' | 'destination', isWhole: boolean): JsonObject {
+function blocksOf(registry: ConnectorRegistry, role: 'source' | 'destination', form: BlockForm): JsonObject {
   const blocks = [...registry.values()].flatMap((declaration) => {
     const schema = declaration[role];
-    return schema === undefined ? [] : [[declaration.kind, blockOf(schema, isWhole)] as const];
+    return schema === undefined ? [] : [[declaration.kind, blockOf(schema, form)] as const];
   });
   return Object.fromEntries(blocks);
 }
 
-/** In a patch nothing is required; in what is read back secrets are missing, so nothing is there either. */
-function blockOf(schema: z.ZodObject, isWhole: boolean): JsonObject {
-  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  delete json.$schema;
-  if (!isWhole) delete json.required;
-  return toJson(json);
+function blockOf(schema: z.ZodObject, form: BlockForm): JsonObject {
+  const io = form === 'read' ? 'output' : 'input';
+  const { $schema: _, ...json } = toJson(z.toJSONSchema(schema, { io, unrepresentable: 'any' }));
+  if (form === 'read') return asRead(json);
+  const { required, ...optional } = json;
+  return form === 'patch' ? optional : json;
+}
+
+/** Secrets are never read back; what is unset is null. */
+function asRead(object: JsonObject): JsonObject {
+  const { properties, required, ...rest } = object;
+  const all = isJsonObject(properties) ? Object.entries(properties) : [];
+  const shown = all.filter(([, field]) => !(isJsonObject(field) && field['secret'] === true));
+  const needed = Array.isArray(required) ? required : [];
+  const fields = shown.map(([name, field]) => {
+    const read = isJsonObject(field) && field['type'] === 'object' ? asRead(field) : (field ?? null);
+    return [name, needed.includes(name) ? read : { anyOf: [read, { type: 'null' }] }];
+  });
+  return { ...rest, properties: Object.fromEntries(fields), required: shown.map(([name]) => name) };
 }

@@ -6,6 +6,7 @@ import { invalid } from './errors.ts';
 
 const pageSizeMax = 100;
 const wholeListMax = 1000;
+const readAllMax = 100_000;
 
 /** The query fields that every list has. */
 export const PageQuery = z.object({
@@ -35,6 +36,21 @@ export function wholeListOf(c: Context<AppEnv>, query: z.infer<typeof PageQuery>
   return isPaged || c.req.header('x-prequel-api-version') !== undefined
     ? request
     : { ...request, pageSize: wholeListMax };
+}
+
+/**
+ * All items of a list that is not paged on purpose, as one page.
+ * @param list reads one page of it
+ */
+export async function readAll<Row>(list: (page: PageRequest) => Promise<Page<Row>>): Promise<Page<Row>> {
+  const items: Row[] = [];
+  let page: Page<Row> | undefined;
+  do {
+    const after: PagePosition | undefined = page?.next;
+    page = await list({ pageSize: wholeListMax, order: 'desc', after });
+    items.push(...page.items);
+  } while (page.hasNext && items.length < readAllMax);
+  return { items, hasNext: false, next: undefined };
 }
 
 const Position = z.object({ id: z.string(), last_seen_sort_value: z.string() });

@@ -53,7 +53,8 @@ export function patchSettings(schema: z.ZodObject, stored: StoredSettings, patch
     throw invalid([{ path: patch.path, code: 'invalid_type', message: `${patch.path} must be an object.` }]);
   }
   const merged = deepMerge(stored.settings, patch.block ?? {});
-  const isStillUsed = (path: string) => valueAt(dropOtherMethods(schema, merged), path.split('.').slice(0, -1)) !== undefined;
+  const used = dropOtherMethods(schema, merged);
+  const isStillUsed = (path: string) => isJsonObject(valueAt(used, path.split('.').slice(0, -1)));
   const kept = stored.secretPaths.filter((path) => isStillUsed(path) && isUnset(valueAt(merged, path.split('.'))));
   const complete = kept.reduce((block, path) => setAt(block, path.split('.'), storedSecret), merged);
   const { settings, secrets } = parseSettings(schema, complete, patch.path);
