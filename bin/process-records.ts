@@ -10,6 +10,7 @@ interface ProcessRecord {
 }
 
 const pollMs = 50;
+const killMs = 5000;
 
 /** Written at once and whole, before anything else can happen to us. */
 export function recordProcesses(file: string, pids: ReadonlyMap<string, number>): void {
@@ -23,25 +24,28 @@ export function recordProcesses(file: string, pids: ReadonlyMap<string, number>)
 }
 
 /**
- * Ends the recorded processes that still run, by SIGTERM and after the grace by SIGKILL.
- * A process that was given one of their numbers since is left alone.
+ * Ends the recorded processes that still run, the last started first, each by SIGTERM and after the grace by
+ * SIGKILL. A process that was given one of their numbers since is left alone.
  */
 export async function endRecordedProcesses(
   file: string,
   options: { readonly graceMs: number; readonly say: (line: string) => void },
 ): Promise<void> {
-  const left = readRecords(file).filter(isRunning);
-  for (const record of left) {
+  for (const record of readRecords(file).toReversed()) {
+    if (!isRunning(record)) continue;
     options.say(
       `Ending the ${record.role} (process ${record.pid}) that an earlier run left behind …`,
     );
     sendSignal(record, 'SIGTERM');
+    await waitWhileRunning(record, options.graceMs);
+    sendSignal(record, 'SIGKILL');
+    await waitWhileRunning(record, killMs);
   }
-  const deadline = Date.now() + options.graceMs;
-  while (left.some(isRunning) && Date.now() < deadline) await sleep(pollMs);
-  for (const record of left) sendSignal(record, 'SIGKILL');
-  const killDeadline = Date.now() + options.graceMs;
-  while (left.some(isRunning) && Date.now() < killDeadline) await sleep(pollMs);
+}
+
+async function waitWhileRunning(record: ProcessRecord, limitMs: number): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (isRunning(record) && Date.now() < deadline) await sleep(pollMs);
 }
 
 /** Kills the recorded processes without waiting, for the last moment of a process. */

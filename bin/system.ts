@@ -58,7 +58,7 @@ export interface System {
 const readyTimeoutMs = 120_000;
 const readyPollMs = 100;
 const answerTimeoutMs = 5000;
-const leftoverGraceMs = 10_000;
+const leftoverGraceMs = 5000;
 const deathsBeforeReadyMax = 3;
 const uiPortDistance = 1000;
 
