@@ -15,6 +15,18 @@ import { checkNamespace, createWork } from './work.ts';
 
 // A worker: runs the workflows and activities. Any number of them may run beside each other.
 
+// Above the call: what stands below it is not there yet while it runs.
+const lowered = {
+  TRACE: 'trace',
+  DEBUG: 'trace',
+  INFO: 'debug',
+  WARN: 'warn',
+  ERROR: 'error',
+} as const satisfies Record<LogLevel, string>;
+
+/** The data queue has no workflows on purpose. */
+const expected = /^No workflows registered/;
+
 try {
   await main();
 } catch (error) {
@@ -80,14 +92,3 @@ function installRuntime(log: Logger): void {
     telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
   });
 }
-
-const lowered = {
-  TRACE: 'trace',
-  DEBUG: 'trace',
-  INFO: 'debug',
-  WARN: 'warn',
-  ERROR: 'error',
-} as const satisfies Record<LogLevel, string>;
-
-/** The data queue has no workflows on purpose. */
-const expected = /^No workflows registered/;
