@@ -44,11 +44,13 @@ function beginning(
 ): Change {
   return {
     assignments: [
-      `load_state = 'running', load_transfer_id = $5, load_revision_id = $6, load_mode = $7, load_copy_of = $8`,
-      'load_window_after = $9::timestamptz, load_window_up_to = $10::timestamptz, load_fence = $11::timestamptz',
-      'load_begun_at = clock_timestamp(), load_pass = 0, load_attempts = 1, load_rows = 0, load_greatest = null',
-      'load_cursor = null, load_cursor_key = null, staged_rows = 0, staged_attempt = 1',
-      'staged_name = $12, staged_oid = $13::bigint, staged_filenode = $14::bigint, staged_again_in_step = $15::integer',
+      `load_state = 'running', load_transfer_id = $5, load_revision_id = $6`,
+      'load_mode = $7, load_copy_of = $8',
+      'load_window_after = $9::timestamptz, load_window_up_to = $10::timestamptz',
+      'load_fence = $11::timestamptz, load_greatest = null, load_cursor = null, load_cursor_key = null',
+      'load_begun_at = clock_timestamp(), load_pass = 0, load_attempts = 1, load_rows = 0',
+      'staged_rows = 0, staged_attempt = 1, staged_again_in_step = $15::integer',
+      'staged_name = $12, staged_oid = $13::bigint, staged_filenode = $14::bigint',
       'published_rows = null, published_up_to = null',
     ],
     values: [

@@ -49,14 +49,15 @@ function describeFence(row: { sees_all: boolean; is_standby: boolean; login: str
     name: 'see open transactions',
     status: 'warning',
     message:
-      'The login cannot see the transactions of others: rows that commit late are covered by the lookback only.',
+      'The login cannot see the transactions of others: only the lookback covers rows that commit late.',
     fix: `grant pg_read_all_stats to ${quote(row.login)}`,
   };
 }
 
 async function checkSourceSchema(session: Session, schema: string): Promise<Finding> {
   const [row] = await session.rows<{ usable: boolean | null; login: string }>(
-    /*sql*/ `select (select has_schema_privilege(oid, 'usage') from pg_namespace where nspname = $1) as usable,
+    /*sql*/ `select
+        (select has_schema_privilege(oid, 'usage') from pg_namespace where nspname = $1) as usable,
       current_user::text as login`,
     [schema],
   );
@@ -168,9 +169,11 @@ async function runSteps(steps: readonly Step[]): Promise<Finding[]> {
 }
 
 async function checkVersion(session: Session): Promise<Finding> {
-  const [row] = await session.rows<{ number: string; version: string }>(
-    /*sql*/ `select current_setting('server_version_num') as number, current_setting('server_version') as version`,
-  );
+  const [row] = await session.rows<{
+    number: string;
+    version: string;
+  }>(/*sql*/ `select current_setting('server_version_num') as number,
+      current_setting('server_version') as version`);
   const major = Math.floor(Number(row?.number) / 10_000);
   const message = `The server is Postgres ${row?.version}.`;
   if (major >= oldestMajor) return ok('version', message);

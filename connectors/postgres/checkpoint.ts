@@ -113,7 +113,8 @@ export class Checkpoint {
     await this.change({
       assignments: [
         'owner = $5, load_identity = $6, model_name = $7, table_name = $8, applied_table = $9::jsonb',
-        'watermark = $10::timestamptz, greatest = $11::timestamptz, fence = $12::timestamptz, published_rows = $13::bigint',
+        'watermark = $10::timestamptz, greatest = $11::timestamptz, fence = $12::timestamptz',
+        'published_rows = $13::bigint',
         `load_state = 'finished'`,
       ],
       values: [
@@ -129,8 +130,9 @@ export class Checkpoint {
       ],
     });
     await this.session.run(
-      /*sql*/ `insert into ${qualified(this.schema, statusTable)} as t (table_name, model_name, transfer_last_updated_at,
-          transfer_id, transfer_type, rows_transferred, last_modified_watermark)
+      /*sql*/ `insert into ${qualified(this.schema, statusTable)} as t (
+          table_name, model_name, transfer_last_updated_at, transfer_id, transfer_type,
+          rows_transferred, last_modified_watermark)
         values ($1, $2, clock_timestamp(), $3, $4, $5, $6::timestamptz)
         on conflict (table_name) do update set model_name = excluded.model_name,
           transfer_last_updated_at = excluded.transfer_last_updated_at, transfer_id = excluded.transfer_id,

@@ -63,7 +63,8 @@ async function readBack(
   const found = await client.query<{ name: string }>(
     /*sql*/ `select attname as name from pg_attribute a join pg_class c on c.oid = a.attrelid
       join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = 'Landed "here"' and c.relname = $1 and a.attnum > 0 and not a.attisdropped order by a.attnum`,
+      where n.nspname = 'Landed "here"' and c.relname = $1 and a.attnum > 0 and not a.attisdropped
+      order by a.attnum`,
     [table],
   );
   if (found.rows.length === 0) return undefined;

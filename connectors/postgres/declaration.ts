@@ -49,12 +49,13 @@ const connection = {
     .meta({
       title: 'TLS mode',
       help:
-        'verify-full (used when nothing is set): the certificate must be signed by a known authority, or by the ' +
-        'one given below, and name the host. require: encrypted, but whoever answers is believed. disable: as Disable TLS.',
+        'verify-full (used when nothing is set): the certificate must be signed by a known authority or ' +
+        'the one given below, and name the host. require: encrypted, but whoever answers is believed. ' +
+        'disable: as Disable TLS.',
     }),
   ssl_ca: z.string().optional().meta({
     title: 'Certificate authority',
-    help: 'PEM text of the authority that signed the certificate of the server, where it is not a public one.',
+    help: 'PEM text of the authority that signed the certificate, where it is not a public one.',
   }),
   connection_timeout_in_seconds: z
     .int()

@@ -42,8 +42,8 @@ async function describeColumns(session: Session, oid: string): Promise<LiveColum
     is_generated: boolean;
     comment: string | null;
   }>(
-    /*sql*/ `select attname as name, format_type(atttypid, atttypmod) as type, attgenerated <> '' as is_generated,
-        col_description(attrelid, attnum) as comment
+    /*sql*/ `select attname as name, format_type(atttypid, atttypmod) as type,
+        attgenerated <> '' as is_generated, col_description(attrelid, attnum) as comment
       from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped order by attnum`,
     [oid],
   );
@@ -129,12 +129,13 @@ function statementsOf(schema: string, step: EvolutionStep): string[] {
 }
 
 function createStatements(name: string, table: LandedTable): string[] {
+  const columns = columnDefinitions(table.columns, table.key);
   const comment =
     table.description === undefined
       ? []
       : [`comment on table ${name} is ${literal(table.description)}`];
   return [
-    /*sql*/ `create table if not exists ${name} (${columnDefinitions(table.columns, table.key)}, primary key (${quoteAll(table.key)}))`,
+    /*sql*/ `create table if not exists ${name} (${columns}, primary key (${quoteAll(table.key)}))`,
     ...comment,
     ...table.columns.flatMap((column) => columnComment(name, column)),
   ];

@@ -225,7 +225,7 @@ function connectionFailure(error: unknown, side: Side): Failure {
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
   const text = error instanceof Error ? error.message : '';
   if (text.startsWith('The server does not support SSL')) {
-    const says = `The ${side} offers no TLS. Switch it on there, or set disable_ssl where the network is trusted.`;
+    const says = `The ${side} offers no TLS. Switch it on there, or set disable_ssl in a trusted network.`;
     return new Failure(sideNames[side].denied, says, { code: 'TLSX' });
   }
   if (code !== undefined && tlsCodes.test(code)) {

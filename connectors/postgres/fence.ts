@@ -63,7 +63,8 @@ async function readActivity(session: Session): Promise<Activity> {
         where datname = current_database() and pid <> pg_backend_pid()
           and coalesce(backend_type, '') not in ('autovacuum worker', 'walsender')
           and coalesce(application_name, '') <> $1),
-      oldest as (select pid, state, xact_start from others where xact_start is not null order by xact_start limit 1)
+      oldest as (select pid, state, xact_start from others where xact_start is not null
+        order by xact_start limit 1)
       select ${asText(`least(now() - interval '5 s', (select xact_start from oldest))`)} as at,
         ${asText('now()')} as now,
         (select count(*)::int from others where state is null or state = 'disabled') as hidden,
@@ -99,13 +100,12 @@ async function findDoubt(
 ): Promise<Doubt | undefined> {
   if (lastModified.base !== 'timestamptz') {
     return {
-      reason: `The last-modified column is ${lastModified.cast}: only timestamp with time zone follows the server's clock.`,
+      reason: `The last-modified column is ${lastModified.cast}: only a timestamp with time zone is sure.`,
     };
   }
   if (await isNotLocal(session, table)) {
     return {
-      reason:
-        'The model reads a view, a foreign table or a table with foreign partitions, whose writers cannot be seen.',
+      reason: 'The model reads a view or a foreign table, whose writers cannot all be seen.',
     };
   }
   if (activity.hidden > 0) {
@@ -122,7 +122,8 @@ async function isNotLocal(session: Session, table: CatalogTable): Promise<boolea
     /*sql*/ `with recursive parts as (
         select $1::oid as oid union all
         select i.inhrelid from parts p join pg_inherits i on i.inhparent = p.oid)
-      select exists (select from parts join pg_class c using (oid) where c.relkind not in ('r', 'p')) as foreign`,
+      select exists (
+        select from parts join pg_class c using (oid) where c.relkind not in ('r', 'p')) as foreign`,
     [table.oid],
   );
   return must(row, 'a row').foreign;
@@ -142,9 +143,11 @@ async function takeStandbyFence(
   activity: Activity,
   previous: InstantText | undefined,
 ): Promise<Fence> {
-  const [row] = await session.rows<{ replayed: InstantText | null; position: string | null }>(
-    /*sql*/ `select ${asText('pg_last_xact_replay_timestamp()')} as replayed, pg_last_wal_replay_lsn()::text as position`,
-  );
+  const [row] = await session.rows<{
+    replayed: InstantText | null;
+    position: string | null;
+  }>(/*sql*/ `select ${asText('pg_last_xact_replay_timestamp()')} as replayed,
+      pg_last_wal_replay_lsn()::text as position`);
   return {
     at: row?.replayed ?? previous ?? '-infinity',
     now: activity.now,

@@ -27,13 +27,14 @@ export class MergeLoad implements Load {
   constructor(checkpoint: Checkpoint, schema: string, progress: LoadProgress) {
     const { plan } = checkpoint;
     const columns = wireColumnsOf(plan);
+    const definitions = columnDefinitions(columns, plan.table.key);
     this.checkpoint = checkpoint;
     this.progress = progress;
     this.stage = [
       'begin',
       pins,
       ...writerSettings,
-      /*sql*/ `create temp table _waybill_batch (${columnDefinitions(columns, plan.table.key)}) on commit drop`,
+      /*sql*/ `create temp table _waybill_batch (${definitions}) on commit drop`,
       copyStatement(staging, plan),
     ];
     const table = { ...plan.table, columns };

@@ -156,7 +156,7 @@ function resumeCondition(
 /** @throws Failure where a type that has no order, or no exact text, is part of the key */
 function checkKeyColumn(column: SharedColumn, isUsable: boolean): void {
   if (isUsable) return;
-  const sentence = `Column ${column.nameInSource} cannot be part of a key: its type has no order that a read can resume in.`;
+  const sentence = `Column ${column.nameInSource} cannot be part of a key: no read can resume after it.`;
   throw new Failure('source_mismatch', sentence, { code: 'KEYS' });
 }
 

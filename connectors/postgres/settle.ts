@@ -78,6 +78,7 @@ async function settleOnce(
 ): Promise<LoadRow | undefined> {
   const { session, plan } = checkpoint;
   const hidden = qualified(schema, staging.name);
+  const key = quote(stagingKey(staging));
   return session.transaction(
     async () => {
       await session.script([`lock table ${hidden} in access exclusive mode`]);
@@ -87,8 +88,8 @@ async function settleOnce(
       if (Number(must(counted, 'a count').count) !== row.staged_rows) return undefined;
       const superseded = row.staged_attempt === 1 ? 0 : await dropSuperseded(checkpoint, hidden);
       await session.script([
-        `alter table ${hidden} drop constraint if exists ${quote(stagingKey(staging))}`,
-        /*sql*/ `alter table ${hidden} add constraint ${quote(stagingKey(staging))} primary key (${quoteAll(plan.table.key)})`,
+        `alter table ${hidden} drop constraint if exists ${key}`,
+        /*sql*/ `alter table ${hidden} add constraint ${key} primary key (${quoteAll(plan.table.key)})`,
       ]);
       return checkpoint.change({
         assignments: [

@@ -28,7 +28,8 @@ export function stagingKey({ name }: Staging): string {
 export function lostCopy(table: string): Failure {
   return new Failure(
     'schema_conflict',
-    `The unfinished copy of table ${table} at the destination was changed by somebody else. It is loaded anew by the next transfer.`,
+    `The unfinished copy of table ${table} at the destination was changed by somebody else. ` +
+      'It is loaded anew by the next transfer.',
   );
 }
 
@@ -42,9 +43,10 @@ export async function createStaging(
 ): Promise<Staging> {
   const { table, modelId, epoch } = plan;
   const rank = [modelId, epoch.startedAtMicros, epoch.step, epoch.attempt];
-  const name = `_waybill_copy_${createHash('sha256').update(JSON.stringify(rank)).digest('hex').slice(0, 16)}`;
+  const hash = createHash('sha256').update(JSON.stringify(rank)).digest('hex');
+  const name = `_waybill_copy_${hash.slice(0, 16)}`;
   const hidden = qualified(schema, name);
-  const comment = `Waybill builds a new copy of ${table.name} here and removes this table when it is complete.`;
+  const comment = `Waybill builds a new copy of ${table.name} here; the table goes when that is done.`;
   const comments = table.columns.flatMap((column) =>
     column.description === undefined
       ? []
