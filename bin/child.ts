@@ -26,12 +26,12 @@ export interface Child {
   readonly pid: number;
   /** Settles when it has ended, with the way it ended in words: `exit code 1`. */
   readonly exited: Promise<string>;
-  hasExited(): boolean;
+  readonly hasExited: () => boolean;
   /** The last of what it printed. */
-  lastLines(): string[];
-  signal(signal: NodeJS.Signals): void;
+  readonly lastLines: () => string[];
+  readonly signal: (signal: NodeJS.Signals) => void;
   /** Asks with the signal, waits so long, then kills. Resolves when it has ended. */
-  stop(signal: NodeJS.Signals, graceMs: number): Promise<void>;
+  readonly stop: (signal: NodeJS.Signals, graceMs: number) => Promise<void>;
 }
 
 const keptLines = 40;

@@ -47,7 +47,9 @@ describe('startPostgres', () => {
       .poll(() =>
         runSql(
           second.url,
-          /*sql*/ `select 1 from pg_stat_activity where query like '%500000000%' and state = 'active' and pid <> pg_backend_pid()`,
+          /*sql*/ `
+            select 1 from pg_stat_activity
+            where query like '%500000000%' and state = 'active' and pid <> pg_backend_pid()`,
         ),
       )
       .toHaveLength(1);
@@ -66,7 +68,9 @@ describe('startPostgres', () => {
     const server = await startPostgres(options);
     const rows = await runSql(
       server.url,
-      /*sql*/ `select name, setting from pg_settings where name in ('wal_level', 'max_connections', 'fsync') order by name`,
+      /*sql*/ `
+        select setting from pg_settings
+        where name in ('wal_level', 'max_connections', 'fsync') order by name`,
     );
     expect(rows.map((row) => row['setting'])).toEqual(['on', '20', 'logical']);
     await server.kill();

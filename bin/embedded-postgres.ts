@@ -142,7 +142,10 @@ function serverArguments(
   return args;
 }
 
-/** The server writes into its lock file when it accepts connections; unlike a probe of the port, that cannot be another server. */
+/**
+ * The server writes into its lock file when it accepts connections; unlike an answer on the port, that cannot
+ * come from another server.
+ */
 async function waitUntilReady(child: Child, cluster: string): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs;
   while (Date.now() < deadline) {

@@ -116,7 +116,8 @@ async function relocate(dataDir: string, account: Account, say: Say): Promise<st
     throw unreachable(dataDir, cause);
   }
   say(
-    `Postgres does not run as root and cannot enter ${dataDir}: its data is in ${target} (a link leads there).`,
+    `Postgres does not run as root and cannot enter ${dataDir}: ` +
+      `its data is in ${target}, where a link leads.`,
   );
   return target;
 }
@@ -208,7 +209,8 @@ async function copyForEveryone(native: string, version: string, say: Say): Promi
   const target = path.join(sharedFolder, `postgres-${version}`);
   if ((await stat(target).catch(() => undefined)) !== undefined) return target;
   say(
-    `Copying Postgres ${version} to ${target}: it does not run as root and cannot enter the project's folder.`,
+    `Copying Postgres ${version} to ${target}: ` +
+      `it does not run as root and cannot enter the folder of the project.`,
   );
   const half = `${target}.${randomUUID()}`;
   try {

@@ -29,7 +29,7 @@ export async function endPostgresLeftovers(
   rmSync(path.join(cluster, 'postmaster.pid'), { force: true });
 }
 
-/** Kills every process of the server on this data folder, as a power cut would, and waits until they are gone. */
+/** Kills every process of the server on this data folder, as a power cut would, and waits for their end. */
 export async function killPostgres(cluster: string): Promise<void> {
   killPostgresNow(cluster);
   await waitUntilGone(cluster, killMs);

@@ -112,7 +112,8 @@ function inUse(folder: string, owner: Owner | undefined): Failure {
   const who = owner === undefined ? '' : ` (process ${owner.pid})`;
   return new Failure(
     'conflict',
-    `Waybill already runs in ${folder}${who}. Use it, stop it, or start another with --state-dir and other ports.`,
+    `Waybill already runs in ${folder}${who}. Use it, stop it, or start another ` +
+      'with --state-dir and other ports.',
   );
 }
 

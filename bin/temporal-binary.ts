@@ -63,7 +63,7 @@ export async function findTemporalBinary(options: TemporalBinaryOptions): Promis
   throw new Failure('unavailable', nothingWorked(reasons));
 }
 
-/** The folder that keeps what is fetched once and shared by every clone: WAYBILL_CACHE_DIR, else the user's own. */
+/** Keeps what is fetched once, shared by every clone of a user: WAYBILL_CACHE_DIR, else the user's cache. */
 export function cacheFolder(env: NodeJS.ProcessEnv): string {
   const own = env['WAYBILL_CACHE_DIR'];
   if (own !== undefined && own !== '') return path.resolve(own);
@@ -78,7 +78,8 @@ async function checkNamed(file: string, env: NodeJS.ProcessEnv): Promise<string>
   if (reason === undefined) return file;
   throw new Failure(
     'config_invalid',
-    `TEMPORAL_CLI_PATH names ${file}, which does not answer \`--version\` (${reason}). Correct it or unset it.`,
+    `TEMPORAL_CLI_PATH names ${file}, which does not answer \`--version\` (${reason}). ` +
+      'Correct it or unset it.',
   );
 }
 

@@ -19,12 +19,12 @@ const password = 'test';
 /** What the tests of prepared transactions and replication need is on everywhere. */
 const settings = { max_prepared_transactions: '20', wal_level: 'logical', shared_buffers: '64MB' };
 
-/** Made beforehand, one for each test file that asks: a namespace made later knows its search attributes late. */
+/** Made beforehand, one for each file that asks: a namespace made later knows its search attributes late. */
 const namespaces = Array.from({ length: 80 }, (_, index) => `test-${index}`);
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
-/** Starts one Temporal and one Postgres 18 for all test files; older majors when a test first asks for them. */
+/** Starts one Temporal and one Postgres 18 for all test files; older majors when a test asks for them. */
 export async function setup(project: TestProject): Promise<() => void> {
   const folder = await createRunFolder();
   removeAtTheEnd(folder);

@@ -46,7 +46,7 @@ export async function startPrivatePostgres(
 }
 
 /**
- * A hot standby of the server. The server is stopped for the copy and started again, so connections to it break.
+ * A hot standby of the server, which is stopped for the copy and started again: connections to it break.
  */
 export async function startStandby(
   primary: PrivatePostgres,

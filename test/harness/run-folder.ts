@@ -22,7 +22,7 @@ export async function createRunFolder(): Promise<string> {
   return folder;
 }
 
-/** Kills every server that still works in the folder, and removes it. At once, since it may be our last moment. */
+/** Kills every server that still works in the folder, and removes it. At once: it may be our last moment. */
 export function removeRunFolder(folder: string): void {
   if (!existsSync(folder)) return;
   killRecordedProcesses(path.join(folder, 'processes.json'));
