@@ -35,7 +35,8 @@ async function run(options: BenchOptions): Promise<void> {
     stateDir: options.stateDir,
     env: copyEnvironment(),
     say,
-    settings,
+    vendorSettings: settings,
+    customersSettings: settings,
     signal,
     prepare: (source) => fillSource(source, options.rows),
   });

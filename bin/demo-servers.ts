@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Failure } from '../domain/failure.ts';
 import type { Login } from './demo-vendor.ts';
 import { endPostgres, startPostgres } from './embedded-postgres.ts';
+import { renderLogLine } from './log-line.ts';
 import { endRecordedProcesses } from './process-records.ts';
 import { openStateDir } from './state-dir.ts';
 import { startSystem, type System } from './system.ts';
@@ -21,13 +23,15 @@ export interface CastOptions {
   readonly env: NodeJS.ProcessEnv;
   /** What Waybill's own start says. */
   readonly say: (line: string) => void;
-  /** Settings of both database servers. */
-  readonly settings?: Readonly<Record<string, string>>;
+  readonly vendorSettings: Readonly<Record<string, string>>;
+  readonly customersSettings: Readonly<Record<string, string>>;
   /** Fills the vendor's database while Waybill starts. */
   readonly prepare: (vendor: Login) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
+/** In the state folder: what the API and the worker say, readable. It outlives the run. */
+export const logName = 'waybill.log';
 const leftoverGraceMs = 5000;
 
 /**
@@ -63,11 +67,15 @@ export async function startCast(options: CastOptions): Promise<Cast> {
 }
 
 async function startWaybill(options: CastOptions, started: AsyncDisposableStack): Promise<System> {
-  const stateDir = path.join(options.stateDir, 'system');
-  const ports = { api: 0, temporal: 0, database: 0 };
-  return started.adopt(await startSystem({ ...options, stateDir, ports }), (system) =>
-    system.stop(),
-  );
+  const log = createWriteStream(path.join(options.stateDir, logName));
+  started.defer(() => void log.end());
+  const system = await startSystem({
+    ...options,
+    stateDir: path.join(options.stateDir, 'system'),
+    ports: { api: 0, temporal: 0, database: 0 },
+    onLog: (role, line) => void log.write(`${renderLogLine(role, line)}\n`),
+  });
+  return started.adopt(system, (each) => each.stop());
 }
 
 async function takeFolder({ stateDir, say }: CastOptions) {
@@ -109,7 +117,7 @@ async function startDatabaseServer(
     dataDir: path.join(options.stateDir, name),
     superuserPassword: randomBytes(18).toString('base64url'),
     say: options.say,
-    ...(options.settings === undefined ? {} : { settings: options.settings }),
+    settings: options[`${name}Settings`],
   });
   started.defer(() => server.stop());
   const { host, port, user, password } = server;

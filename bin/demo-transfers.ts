@@ -1,4 +1,5 @@
 import { startTransfer, waitForTransfers, type ApiClient, type Transfer } from './demo-api.ts';
+import { trackPace } from './demo-pace.ts';
 import { formatCount, formatSeconds, type Screen } from './demo-screen.ts';
 import type { Customer } from './demo-setup.ts';
 
@@ -19,7 +20,7 @@ export interface TransferStep {
   readonly onRows?: (rows: number) => void | Promise<void>;
 }
 
-const lookEveryMs = 250;
+const lookEveryMs = 200;
 
 /** Starts one transfer per customer, shows how far they are, and waits for their success. */
 export async function runTransfers(
@@ -31,12 +32,13 @@ export async function runTransfers(
   const ids = await Promise.all(
     step.customers.map(({ destinationId }) => startTransfer(api, destinationId, step.body)),
   );
+  const pace = trackPace(step.expectedRows);
   const seconds = () => (performance.now() - startedAtMs) / 1000;
   const transfers = await waitForTransfers(api, ids, {
     everyMs: lookEveryMs,
     onProgress: async (now) => {
       const rows = sumRows(now);
-      screen.progress(progressText({ rows, seconds: seconds(), expectedRows: step.expectedRows }));
+      screen.progress(pace.describe(rows, performance.now()));
       await step.onRows?.(rows);
     },
   });
@@ -46,23 +48,6 @@ export async function runTransfers(
       ` (${formatCount(moved.rows / moved.seconds)} rows/s)`,
   );
   return { ...moved, transfers };
-}
-
-function progressText(now: {
-  rows: number;
-  seconds: number;
-  expectedRows: number | undefined;
-}): string {
-  const rate = now.rows / now.seconds;
-  const parts = [`${formatCount(now.rows)} rows`, `${formatCount(rate)} rows/s`];
-  if (now.expectedRows !== undefined && now.expectedRows > 0) {
-    const share = Math.min(1, now.rows / now.expectedRows);
-    parts.unshift(`${String(Math.floor(share * 100)).padStart(3)} %`);
-    if (share === 1) parts.push('publishing');
-    else if (now.rows > 0)
-      parts.push(`${formatSeconds((now.expectedRows - now.rows) / rate)} left`);
-  }
-  return parts.join('  ·  ');
 }
 
 function sumRows(transfers: readonly Transfer[]): number {

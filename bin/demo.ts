@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { copyEnvironment } from '../config.ts';
 import { Failure } from '../domain/failure.ts';
 import { must } from '../lib/must.ts';
@@ -5,11 +6,11 @@ import { createApiClient } from './demo-api.ts';
 import { createCustomer, makePassword } from './demo-customers.ts';
 import { demoHelp, parseDemoOptions, type DemoOptions } from './demo-options.ts';
 import { createScreen, formatCount, formatSeconds } from './demo-screen.ts';
-import { clearFolder, startCast, type Cast } from './demo-servers.ts';
+import { clearFolder, logName, startCast, type Cast } from './demo-servers.ts';
 import { stopOnSignal } from './demo-signal.ts';
 import { addCustomer, addSource, publishModel, testConnection } from './demo-setup.ts';
 import {
-  compareAll,
+  compareRefreshed,
   loadFirst,
   moveChanges,
   refreshThroughKill,
@@ -27,7 +28,9 @@ const startedAtMs = Date.now();
 const screen = createScreen(process.stdout, startedAtMs);
 const regions = ['west', 'east'] as const;
 /** Enough for three million rows without the pauses that a freshly made Postgres would take. */
-const settings = { max_wal_size: '4GB', shared_buffers: '256MB' };
+const customersSettings = { max_wal_size: '4GB', shared_buffers: '256MB' };
+/** The vendor's table is loaded once and belongs to the scenery: without its rows in the log that takes less time. */
+const vendorSettings = { ...customersSettings, wal_level: 'minimal', max_wal_senders: '0' };
 
 try {
   const options = parseDemoOptions(process.argv.slice(2));
@@ -45,9 +48,10 @@ async function run(options: DemoOptions): Promise<void> {
   screen.step("Servers start, and real flights become the vendor's table");
   const cast = await startCast({
     stateDir: options.stateDir,
-    env: copyEnvironment(),
+    env: { ...copyEnvironment(), WAYBILL_BATCH_ROWS: String(batchRows(options.rows)) },
     say,
-    settings,
+    vendorSettings,
+    customersSettings,
     signal: stopping.signal,
     prepare: (vendor) => fillVendor(vendor, options.rows),
   });
@@ -57,11 +61,19 @@ async function run(options: DemoOptions): Promise<void> {
       say('The servers stay until you press Ctrl-C.');
       await stopping.asked;
     }
+  } catch (error) {
+    say(`What the API and the worker said is in ${path.join(options.stateDir, logName)}`);
+    throw error;
   } finally {
     process.stdout.write('\nStopping the servers …\n');
     await cast[Symbol.asyncDispose]();
   }
   if (process.exitCode === undefined) await clearFolder({ stateDir: options.stateDir, say });
+}
+
+/** The usual batch for all rows; smaller ones for fewer, so that there is always a middle to be killed in. */
+function batchRows(rows: number): number {
+  return Math.min(100_000, Math.ceil(rows / 30));
 }
 
 async function fillVendor(login: Login, rows: number): Promise<void> {
@@ -84,11 +96,12 @@ async function perform(cast: Cast, options: DemoOptions): Promise<void> {
   const stage = await setStage(cast, options, { vendor, open });
   const acts = [await loadFirst(stage)];
   const { act, commitLate } = await moveChanges(stage);
-  acts.push(act, await commitLate(), await refreshThroughKill(stage));
-  const allEqual = await compareAll(stage);
+  acts.push(act, await commitLate());
+  const refresh = await refreshThroughKill(stage);
+  acts.push(refresh.act);
+  const equal = (await compareRefreshed(stage)) && refresh.othersEqual;
+  if (!equal) process.exitCode = 1;
   showClosing(cast, acts);
-  if (allEqual) return;
-  process.exitCode = 1;
 }
 
 interface Clients {
