@@ -22,7 +22,7 @@ export const SparseModel = z.looseObject({}).openapi('ModelPatch', {
   description: 'Only what changes; the list of columns is replaced whole.',
 });
 
-export const Model = ModelInput.extend({
+export const Model = ModelDefinition.extend({
   columns: z.array(ModelColumn.extend({ is_primary_key: z.boolean(), is_last_modified: z.boolean() })),
   source_schema: z.string(),
   is_append_only: z.boolean(),

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { ConnectionReport } from '../domain/probe.ts';
 import { envelopeOf } from './envelope.ts';
-import { ErrorBody, presentError } from './error-object.ts';
+import { ErrorOrNull, presentError } from './error-object.ts';
 
 const Check = z.object({
   name: z.string().openapi({ example: 'authenticate' }),
@@ -13,7 +13,7 @@ const Check = z.object({
 const outcome = {
   status: z.enum(['success', 'error']).openapi({ description: 'The outcome of the test.' }),
   message: z.string(),
-  error: ErrorBody.nullable(),
+  error: ErrorOrNull,
   checks: z.array(Check),
 };
 

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { TransferModelRecord, TransferRecord } from '../db/transfers.ts';
 import { actorTypes, modelStatuses, transferStatuses } from '../domain/statuses.ts';
-import { ErrorBody, presentError } from './error-object.ts';
+import { ErrorOrNull, ModelErrorOrNull, presentError } from './error-object.ts';
 import { exactInstantOut, instantOut, optionalInstantOut } from './outputs.ts';
 
 const instant = z.iso.datetime();
@@ -17,7 +17,7 @@ const ModelMetrics = z
     start_transfer_window_at: instant.nullable(),
     end_transfer_window_at: instant.nullable(),
     most_recent_last_updated_at: instant.nullable(),
-    error: ErrorBody.extend({ error: z.string() }).nullable(),
+    error: ModelErrorOrNull,
   })
   .openapi('ModelMetrics');
 
@@ -48,7 +48,7 @@ export const Transfer = z
     actor_type: z.enum(actorTypes),
     tags: z.record(z.string(), z.string()),
     model_metrics: z.array(ModelMetrics),
-    error: ErrorBody.nullable(),
+    error: ErrorOrNull,
   })
   .openapi('Transfer');
 export type Transfer = z.infer<typeof Transfer>;

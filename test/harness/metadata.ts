@@ -50,7 +50,17 @@ export function unique(prefix: string): string {
 
 const connection = {
   vendor: 'postgres',
-  settings: { host: 'db.test', port: 5432, password_auth: { username: 'someone' } },
+  settings: {
+    host: 'db.test',
+    port: 5432,
+    database: 'app',
+    schema: 'public',
+    auth_method: 'password_auth',
+    password_auth: { username: 'someone' },
+    use_ssh_tunnel: false,
+    disable_ssl: false,
+    connection_timeout_in_seconds: 10,
+  },
   secrets: { password_auth: { password: 'hush' } },
   sealer: testSealer,
 };

@@ -1,0 +1,228 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openConnection } from '../db/connections.ts';
+import { getDestination } from '../db/destinations.ts';
+import { submitTransfer } from '../db/submit-transfer.ts';
+import type { Answer, TestApi } from '../test/harness/api.ts';
+import { at, createTestApi, textAt } from '../test/harness/api.ts';
+import { makeRecipient, makeVendor, tester, testSealer, unique } from '../test/harness/metadata.ts';
+
+let api: TestApi;
+
+beforeAll(async () => {
+  api = await createTestApi();
+});
+
+afterAll(async () => {
+  await api[Symbol.asyncDispose]();
+});
+
+const canary = 'canary-Zx9!@[]/?#"\\+&: p';
+
+/** In a schema of its own, since no two recipients may write to one place. */
+function destinationBody(changes: object = {}, block: object = {}) {
+  const postgres = {
+    host: 'warehouse.example.com',
+    database: 'analytics',
+    schema: unique('schema'),
+    password_auth: { username: 'loader', password: canary },
+    ...block,
+  };
+  return { destination: { vendor: 'postgres', name: 'Warehouse', postgres, ...changes } };
+}
+
+async function create(changes: object = {}, block: object = {}): Promise<Answer> {
+  const recipient_id = (await makeRecipient(api.metadata.db)).id;
+  const answer = await api.call('POST', '/destinations', { body: destinationBody({ recipient_id, ...changes }, block) });
+  expect(answer.status, answer.text).toBe(200);
+  return answer;
+}
+
+async function createId(changes: object = {}, block: object = {}): Promise<string> {
+  return textAt(await create(changes, block), 'data.destination.id');
+}
+
+function patch(id: string, destination: object): Promise<Answer> {
+  return api.call('PATCH', `/export/destinations/${id}`, { body: { destination } });
+}
+
+describe('200', () => {
+  test('a created destination comes back whole, typed, and without its secret', async () => {
+    const answer = await create({ frequency_minutes: '60', id_in_provider_system: '', type: 'x' });
+    expect(answer.body).toMatchObject({
+      message: 'Destination created',
+      data: {
+        destination: {
+          vendor: 'postgres',
+          name: 'Warehouse',
+          recipient_id: expect.any(String),
+          products: [],
+          enabled_models: ['*'],
+          frequency_minutes: 60,
+          max_concurrent_transfers: 1,
+          max_concurrent_queries_per_transfer: 1,
+          machine_type_id: null,
+          is_enabled: true,
+          last_successful_transfer_ended_at: null,
+          postgres: {
+            port: 5432,
+            use_ssh_tunnel: false,
+            disable_ssl: false,
+            connection_timeout_in_seconds: 10,
+            auth_method: 'password_auth',
+            password_auth: { username: 'loader' },
+          },
+        },
+      },
+    });
+    expect(answer.text).not.toContain('canary');
+    expect(at(answer, 'data.destination.last_completed_transfer')).toBeUndefined();
+  });
+
+  test('a destination by tenant id makes the recipient where it is unknown', async () => {
+    const id_in_provider_system = unique('tenant');
+    const body = destinationBody({ recipient_id: '', id_in_provider_system });
+    const answer = await api.call('POST', '/destinations', { body });
+    expect(answer.body).toMatchObject({ data: { destination: { id_in_provider_system } } });
+    const listed = await api.call('GET', `/recipients?id_in_provider_system=${id_in_provider_system}`);
+    expect(at(listed, 'data.recipients.0.id')).toBe(at(answer, 'data.destination.recipient_id'));
+  });
+
+  test('a patch of one leaf leaves all others, the secret included', async () => {
+    const id = await createId({}, { port: 6432 });
+    const changed = await patch(id, { postgres: { schema: 'moved' } });
+    expect(changed.body).toMatchObject({
+      data: { destination: { postgres: { host: 'warehouse.example.com', port: 6432, schema: 'moved' } } },
+    });
+    const { db } = api.metadata;
+    const { connectionId } = await getDestination(db, { environment: 'prod', id });
+    const { settings } = await openConnection(db, testSealer, connectionId);
+    expect(settings).toMatchObject({ schema: 'moved', password_auth: { username: 'loader', password: canary } });
+  });
+
+  test('lists are replaced whole, and null asks for the default', async () => {
+    const id = await createId({ enabled_models: ['a', 'b'], frequency_minutes: 15, is_enabled: false });
+    const shorter = await patch(id, { enabled_models: ['b'], max_concurrent_transfers: 3 });
+    expect(shorter.body).toMatchObject({
+      data: { destination: { enabled_models: ['b'], frequency_minutes: 15, is_enabled: false, max_concurrent_transfers: 3 } },
+    });
+    const nulls = { enabled_models: null, frequency_minutes: null, is_enabled: null, max_concurrent_transfers: null };
+    const reset = await patch(id, { ...nulls, machine_type_id: null });
+    expect(reset.body).toMatchObject({
+      data: { destination: { enabled_models: ['*'], frequency_minutes: 0, is_enabled: true, max_concurrent_transfers: 1 } },
+    });
+  });
+
+  test('what was read can be sent back whole', async () => {
+    const id = await createId();
+    const read = await api.call('GET', `/destinations/${id}`);
+    const { destination } = (read.body as { data: { destination: object } }).data;
+    const again = await patch(id, destination);
+    expect(again.status, again.text).toBe(200);
+    const fields = { ...(at(again, 'data.destination') as object), updated_at: '' };
+    expect(fields).toEqual({ ...destination, updated_at: '' });
+  });
+
+  test('the list is filtered by recipient, tenant, vendor and state', async () => {
+    const answer = await create({ is_enabled: false });
+    const id = textAt(answer, 'data.destination.id');
+    const recipient = textAt(answer, 'data.destination.recipient_id');
+    const tenant = textAt(answer, 'data.destination.id_in_provider_system');
+    for (const query of [`recipient_id=${recipient}`, `id_in_provider_system=${tenant}&vendor=postgres&is_enabled=false`]) {
+      const listed = await api.call('GET', `/destinations?${query}`);
+      expect(listed.body).toMatchObject({ data: { destinations: [{ id }] } });
+    }
+    for (const query of [`recipient_id=${recipient}&is_enabled=true`, `recipient_id=${recipient}&vendor=mysql`, 'recipient_id=x']) {
+      expect(at(await api.call('GET', `/destinations?${query}`), 'data.destinations')).toEqual([]);
+    }
+  });
+
+  test('the transfer that ended last is shown', async () => {
+    const { destination } = await makeVendor(api.metadata.db);
+    const path = `/destinations/${destination.id}`;
+    const started = await api.call('POST', `${path}/transfer`, { body: {} });
+    await api.call('POST', `/transfers/${textAt(started, 'data.transfer_id')}/cancel`);
+    const read = await api.call('GET', path);
+    expect(read.body).toMatchObject({
+      data: { destination: { last_completed_transfer: { id: at(started, 'data.transfer_id'), status: 'CANCELLED' } } },
+    });
+  });
+
+  test('deleting one cancels what waits and stops what runs', async () => {
+    const { db } = api.metadata;
+    const { destination } = await makeVendor(db);
+    const request = { environment: 'prod', destinationId: destination.id, trigger: 'manual', actor: tester } as const;
+    const { transferId } = await submitTransfer(db, request);
+    await db.$client.query(/*sql*/ `update transfers set status = 'RUNNING' where id = $1`, [transferId]);
+    const waiting = await submitTransfer(db, request);
+    const answer = await api.call('DELETE', `/destinations/${destination.id}`);
+    expect(answer.body).toEqual({ status: 'success', data: {}, message: 'Destination deleted' });
+    expect(api.workflows.calls).toContainEqual({ verb: 'cancel', ids: [transferId] });
+    const cancelled = await api.call('GET', `/transfers/${waiting.transferId}`);
+    expect(cancelled.body).toMatchObject({ data: { transfer: { status: 'CANCELLED' } } });
+  });
+});
+
+describe('400', () => {
+  test.each<[string, object, string]>([
+    ['no recipient', { recipient_id: '' }, 'destination.recipient_id'],
+    ['a recipient that is no id', { recipient_id: 'x' }, 'destination.recipient_id'],
+    ['an unknown recipient', { recipient_id: '0199aa00-0000-7000-8000-000000000001' }, 'destination.recipient_id'],
+    ['no vendor', { vendor: undefined }, 'destination.vendor'],
+    ['a vendor that is not served', { vendor: 'bigquery' }, 'destination.vendor'],
+    ['no name', { name: undefined }, 'destination.name'],
+    ['a frequency that is no number', { frequency_minutes: 'abc' }, 'destination.frequency_minutes'],
+    ['a negative frequency', { frequency_minutes: -1 }, 'destination.frequency_minutes'],
+    ['no concurrency', { max_concurrent_transfers: 0 }, 'destination.max_concurrent_transfers'],
+    ['models that are no list', { enabled_models: '*' }, 'destination.enabled_models'],
+    ['a state as text', { is_enabled: 'true' }, 'destination.is_enabled'],
+    ['a machine that is no id', { machine_type_id: 'big' }, 'destination.machine_type_id'],
+    ['no connection', { postgres: null }, 'destination.postgres'],
+  ])('a destination with %s', async (_, changes, path) => {
+    const { id } = await makeRecipient(api.metadata.db);
+    const answer = await api.call('POST', '/destinations', { body: destinationBody({ recipient_id: id, ...changes }) });
+    expect(answer.status, answer.text).toBe(400);
+    expect(answer.body).toMatchObject({ errors: [{ path }] });
+    expect(answer.text).not.toContain('canary');
+  });
+
+  test.each<[string, object, string]>([
+    ['vendor', { vendor: 'aurora_postgres' }, 'destination.vendor'],
+    ['recipient', { recipient_id: '0199aa00-0000-7000-8000-000000000001' }, 'destination.recipient_id'],
+    ['tenant', { id_in_provider_system: 'other' }, 'destination.id_in_provider_system'],
+  ])('another %s in a patch', async (_, changes, path) => {
+    const answer = await patch(await createId(), changes);
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({ errors: [{ path, code: 'fixed' }] });
+  });
+
+  test('a state to filter by that is neither', async () => {
+    expect((await api.call('GET', '/destinations?is_enabled=maybe')).status).toBe(400);
+  });
+});
+
+describe('404', () => {
+  test.each<[string, string, object?]>([
+    ['GET', ''],
+    ['PATCH', '', { destination: { name: 'x' } }],
+    ['DELETE', ''],
+    ['POST', '/test-connection', {}],
+    ['POST', '/transfer', {}],
+    ['GET', '/transfers'],
+  ])('%s %s of a destination of the other environment', async (method, rest, body) => {
+    const path = `/destinations/${await createId()}${rest}`;
+    const answer = await api.call(method, path, { ...(body && { body }), key: api.keys.staging });
+    expect(answer.status, answer.text).toBe(404);
+  });
+});
+
+describe('409', () => {
+  test('another recipient at the same place, however its host is spelled', async () => {
+    const schema = unique('schema');
+    await create({}, { schema });
+    const { id } = await makeRecipient(api.metadata.db);
+    const body = destinationBody({ recipient_id: id }, { schema, host: 'WAREHOUSE.example.com' });
+    const answer = await api.call('POST', '/destinations', { body });
+    expect(answer.status, answer.text).toBe(409);
+    expect(answer.body).toMatchObject({ errors: [{ code: 'place_taken' }] });
+  });
+});
