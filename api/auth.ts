@@ -19,5 +19,8 @@ export const requireKey: MiddlewareHandler<AppEnv> = async (c, next) => {
 function withoutKey(authorization: string | undefined) {
   return authorization === undefined
     ? refuse(401, 'This path needs an API key in the header X-API-KEY.')
-    : refuse(401, 'Scoped tokens are not served by this version. Send an API key in the header X-API-KEY.');
+    : refuse(
+        401,
+        'Scoped tokens are not served by this version. Send an API key in the header X-API-KEY.',
+      );
 }

@@ -34,5 +34,8 @@ async function readBytes(request: Request): Promise<Uint8Array> {
 
 function tooLarge(): Failure {
   const megabytes = bodyBytesMax / 1024 / 1024;
-  return new Failure('limit_reached', `The body is larger than ${megabytes} MB. Send less at once.`);
+  return new Failure(
+    'limit_reached',
+    `The body is larger than ${megabytes} MB. Send less at once.`,
+  );
 }

@@ -52,18 +52,29 @@ export const connectionTests = createRouter()
       const report = await probeConnection(c, 'source', { fresh: connection });
       const result = presentReport(report, deps.publicUrl);
       const block = echoSettings(deps.registry.get(input.vendor)?.source, connection.settings);
-      const source = { ...unsavedSource, vendor: input.vendor, name: input.name ?? null, [input.vendor]: block };
+      const source = {
+        ...unsavedSource,
+        vendor: input.vendor,
+        name: input.name ?? null,
+        [input.vendor]: block,
+      };
       return c.json(success({ ...result, source }, result.message), 200);
     },
   )
-  .openapi(createRoute({ ...testStoredSource, path: '/sources/{source_id}/test-connection' }), async (c) => {
-    const { source_id: id } = c.req.valid('param');
-    return c.json(await testSource(c, id, c.req.valid('json').source ?? {}), 200);
-  })
-  .openapi(createRoute({ ...testStoredSource, path: '/sources/{source_id}/test-source' }), async (c) => {
-    const { source_id: id } = c.req.valid('param');
-    return c.json(await testSource(c, id, c.req.valid('json').source ?? {}), 200);
-  })
+  .openapi(
+    createRoute({ ...testStoredSource, path: '/sources/{source_id}/test-connection' }),
+    async (c) => {
+      const { source_id: id } = c.req.valid('param');
+      return c.json(await testSource(c, id, c.req.valid('json').source ?? {}), 200);
+    },
+  )
+  .openapi(
+    createRoute({ ...testStoredSource, path: '/sources/{source_id}/test-source' }),
+    async (c) => {
+      const { source_id: id } = c.req.valid('param');
+      return c.json(await testSource(c, id, c.req.valid('json').source ?? {}), 200);
+    },
+  )
   .openapi(
     createRoute({
       ...withKey,
@@ -72,7 +83,9 @@ export const connectionTests = createRouter()
       tags: ['Destinations'],
       summary: 'Test a destination that is not saved',
       description,
-      request: { body: body(wrapped('destination', DestinationPatch.extend(withVendor)), destinationExample) },
+      request: {
+        body: body(wrapped('destination', DestinationPatch.extend(withVendor)), destinationExample),
+      },
       responses: answers(DestinationTest, 400, 401, 503),
     }),
     async (c) => {
@@ -110,7 +123,10 @@ export const connectionTests = createRouter()
       const report = await probeConnection(c, 'destination', triedOf(stored, change));
       const result = presentReport(report, deps.publicUrl);
       const merged = { ...stored, settings: change?.settings ?? stored.settings };
-      const destination: TestedDestination = { ...presentDestination(merged, deps.registry), ...fieldsOf(patch) };
+      const destination: TestedDestination = {
+        ...presentDestination(merged, deps.registry),
+        ...fieldsOf(patch),
+      };
       return c.json(success({ ...result, destination }, result.message), 200);
     },
   );
@@ -124,17 +140,30 @@ async function testSource(c: Context<AppEnv>, id: string, patch: z.infer<typeof 
   if (change === undefined) {
     await recordSourceCheck(deps.db, { environment, id, isReachable: result.status === 'success' });
   }
-  const merged = { ...stored, name: patch.name ?? stored.name, settings: change?.settings ?? stored.settings };
+  const merged = {
+    ...stored,
+    name: patch.name ?? stored.name,
+    settings: change?.settings ?? stored.settings,
+  };
   return success({ ...result, source: presentSource(merged, deps.registry) }, result.message);
 }
 
-function triedOf(stored: StoredConnection, change: Extract<Tried, { changed: unknown }>['changed'] | undefined): Tried {
+function triedOf(
+  stored: StoredConnection,
+  change: Extract<Tried, { changed: unknown }>['changed'] | undefined,
+): Tried {
   return change === undefined ? { stored: stored.connectionId } : { changed: change };
 }
 
 type TestedDestination = z.infer<typeof DestinationTest>['data']['destination'];
 
-const unsavedSource = { id: null, created_at: null, updated_at: null, is_reachable: null, last_checked_at: null };
+const unsavedSource = {
+  id: null,
+  created_at: null,
+  updated_at: null,
+  is_reachable: null,
+  last_checked_at: null,
+};
 
 const unsavedDestination = {
   id: null,
@@ -156,6 +185,12 @@ const unsavedDestination = {
 /** The fields besides the connection that the request gave. */
 function fieldsOf(input: z.infer<typeof DestinationPatch>) {
   const { name, recipient_id, enabled_models, frequency_minutes, is_enabled } = input;
-  const given = Object.entries({ name, recipient_id, enabled_models, frequency_minutes, is_enabled });
+  const given = Object.entries({
+    name,
+    recipient_id,
+    enabled_models,
+    frequency_minutes,
+    is_enabled,
+  });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined && value !== null));
 }

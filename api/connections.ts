@@ -27,7 +27,10 @@ export function newConnection(
   const { vendor } = object;
   const schema = settingsSchema(registry, role, vendor);
   const { settings, secrets } = parseSettings(schema, object[vendor], `${role}.${vendor}`);
-  return { connection: { vendor, settings, secrets, sealer }, place: placeOf(schema, vendor, settings) };
+  return {
+    connection: { vendor, settings, secrets, sealer },
+    place: placeOf(schema, vendor, settings),
+  };
 }
 
 /** The next revision of a stored connection; nothing where the patch has no block. @throws Failure `invalid` */

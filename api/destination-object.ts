@@ -23,7 +23,9 @@ export const Destination = z
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
     last_successful_transfer_ended_at: z.iso.datetime().nullable(),
-    last_completed_transfer: Transfer.optional().openapi({ description: 'Left out where there is none.' }),
+    last_completed_transfer: Transfer.optional().openapi({
+      description: 'Left out where there is none.',
+    }),
   })
   .openapi('Destination');
 export type Destination = z.infer<typeof Destination>;
@@ -39,7 +41,9 @@ const options = {
     .openapi({ description: '0: the default of the account.', default: 0 }),
   is_enabled: z.boolean().nullish().openapi({ default: true }),
   max_concurrent_transfers: wireInteger({ min: 1, max: 100 }).nullish().openapi({ default: 1 }),
-  max_concurrent_queries_per_transfer: wireInteger({ min: 1, max: 100 }).nullish().openapi({ default: 1 }),
+  max_concurrent_queries_per_transfer: wireInteger({ min: 1, max: 100 })
+    .nullish()
+    .openapi({ default: 1 }),
   machine_type_id: emptyAsNull(z.uuid()),
 };
 
@@ -53,12 +57,16 @@ const recipient = {
 
 export const DestinationInput = z
   .looseObject({ vendor: z.string().min(1), name: Name, ...recipient, ...options })
-  .openapi('DestinationInput', { description: 'With the connection block under the name of its vendor.' });
+  .openapi('DestinationInput', {
+    description: 'With the connection block under the name of its vendor.',
+  });
 export type DestinationInput = z.infer<typeof DestinationInput>;
 
 export const DestinationPatch = z
   .looseObject({ vendor: z.string().optional(), name: Name.optional(), ...recipient, ...options })
-  .openapi('DestinationPatch', { description: 'Only what changes; objects are merged, secrets left out stay.' });
+  .openapi('DestinationPatch', {
+    description: 'Only what changes; objects are merged, secrets left out stay.',
+  });
 export type DestinationPatch = z.infer<typeof DestinationPatch>;
 
 export const destinationExample = {
@@ -91,7 +99,10 @@ export function presentDestination(destination: DestinationRecord, registry: Con
     name: destination.name,
     recipient_id: destination.recipientId,
     id_in_provider_system: destination.idInProviderSystem,
-    [destination.vendor]: echoSettings(registry.get(destination.vendor)?.destination, destination.settings),
+    [destination.vendor]: echoSettings(
+      registry.get(destination.vendor)?.destination,
+      destination.settings,
+    ),
     products: destination.products,
     enabled_models: destination.enabledModels,
     frequency_minutes: destination.frequencyMinutes,
@@ -101,7 +112,9 @@ export function presentDestination(destination: DestinationRecord, registry: Con
     is_enabled: destination.isEnabled,
     created_at: instantOut(destination.createdAt),
     updated_at: instantOut(destination.updatedAt),
-    last_successful_transfer_ended_at: optionalInstantOut(destination.lastSuccessfulTransferEndedAt),
+    last_successful_transfer_ended_at: optionalInstantOut(
+      destination.lastSuccessfulTransferEndedAt,
+    ),
   };
 }
 

@@ -32,7 +32,9 @@ function destinationBody(changes: object = {}, block: object = {}) {
 
 async function create(changes: object = {}, block: object = {}): Promise<Answer> {
   const recipient_id = (await makeRecipient(api.metadata.db)).id;
-  const answer = await api.call('POST', '/destinations', { body: destinationBody({ recipient_id, ...changes }, block) });
+  const answer = await api.call('POST', '/destinations', {
+    body: destinationBody({ recipient_id, ...changes }, block),
+  });
   expect(answer.status, answer.text).toBe(200);
   return answer;
 }
@@ -83,7 +85,10 @@ describe('200', () => {
     const body = destinationBody({ recipient_id: '', id_in_provider_system });
     const answer = await api.call('POST', '/destinations', { body });
     expect(answer.body).toMatchObject({ data: { destination: { id_in_provider_system } } });
-    const listed = await api.call('GET', `/recipients?id_in_provider_system=${id_in_provider_system}`);
+    const listed = await api.call(
+      'GET',
+      `/recipients?id_in_provider_system=${id_in_provider_system}`,
+    );
     expect(at(listed, 'data.recipients.0.id')).toBe(at(answer, 'data.destination.recipient_id'));
   });
 
@@ -91,24 +96,52 @@ describe('200', () => {
     const id = await createId({}, { port: 6432 });
     const changed = await patch(id, { postgres: { schema: 'moved' } });
     expect(changed.body).toMatchObject({
-      data: { destination: { postgres: { host: 'warehouse.example.com', port: 6432, schema: 'moved' } } },
+      data: {
+        destination: { postgres: { host: 'warehouse.example.com', port: 6432, schema: 'moved' } },
+      },
     });
     const { db } = api.metadata;
     const { connectionId } = await getDestination(db, { environment: 'prod', id });
     const { settings } = await openConnection(db, testSealer, connectionId);
-    expect(settings).toMatchObject({ schema: 'moved', password_auth: { username: 'loader', password: canary } });
+    expect(settings).toMatchObject({
+      schema: 'moved',
+      password_auth: { username: 'loader', password: canary },
+    });
   });
 
   test('lists are replaced whole, and null asks for the default', async () => {
-    const id = await createId({ enabled_models: ['a', 'b'], frequency_minutes: 15, is_enabled: false });
+    const id = await createId({
+      enabled_models: ['a', 'b'],
+      frequency_minutes: 15,
+      is_enabled: false,
+    });
     const shorter = await patch(id, { enabled_models: ['b'], max_concurrent_transfers: 3 });
     expect(shorter.body).toMatchObject({
-      data: { destination: { enabled_models: ['b'], frequency_minutes: 15, is_enabled: false, max_concurrent_transfers: 3 } },
+      data: {
+        destination: {
+          enabled_models: ['b'],
+          frequency_minutes: 15,
+          is_enabled: false,
+          max_concurrent_transfers: 3,
+        },
+      },
     });
-    const nulls = { enabled_models: null, frequency_minutes: null, is_enabled: null, max_concurrent_transfers: null };
+    const nulls = {
+      enabled_models: null,
+      frequency_minutes: null,
+      is_enabled: null,
+      max_concurrent_transfers: null,
+    };
     const reset = await patch(id, { ...nulls, machine_type_id: null });
     expect(reset.body).toMatchObject({
-      data: { destination: { enabled_models: ['*'], frequency_minutes: 0, is_enabled: true, max_concurrent_transfers: 1 } },
+      data: {
+        destination: {
+          enabled_models: ['*'],
+          frequency_minutes: 0,
+          is_enabled: true,
+          max_concurrent_transfers: 1,
+        },
+      },
     });
   });
 
@@ -127,11 +160,18 @@ describe('200', () => {
     const id = textAt(answer, 'data.destination.id');
     const recipient = textAt(answer, 'data.destination.recipient_id');
     const tenant = textAt(answer, 'data.destination.id_in_provider_system');
-    for (const query of [`recipient_id=${recipient}`, `id_in_provider_system=${tenant}&vendor=postgres&is_enabled=false`]) {
+    for (const query of [
+      `recipient_id=${recipient}`,
+      `id_in_provider_system=${tenant}&vendor=postgres&is_enabled=false`,
+    ]) {
       const listed = await api.call('GET', `/destinations?${query}`);
       expect(listed.body).toMatchObject({ data: { destinations: [{ id }] } });
     }
-    for (const query of [`recipient_id=${recipient}&is_enabled=true`, `recipient_id=${recipient}&vendor=mysql`, 'recipient_id=x']) {
+    for (const query of [
+      `recipient_id=${recipient}&is_enabled=true`,
+      `recipient_id=${recipient}&vendor=mysql`,
+      'recipient_id=x',
+    ]) {
       expect(at(await api.call('GET', `/destinations?${query}`), 'data.destinations')).toEqual([]);
     }
   });
@@ -143,16 +183,27 @@ describe('200', () => {
     await api.call('POST', `/transfers/${textAt(started, 'data.transfer_id')}/cancel`);
     const read = await api.call('GET', path);
     expect(read.body).toMatchObject({
-      data: { destination: { last_completed_transfer: { id: at(started, 'data.transfer_id'), status: 'CANCELLED' } } },
+      data: {
+        destination: {
+          last_completed_transfer: { id: at(started, 'data.transfer_id'), status: 'CANCELLED' },
+        },
+      },
     });
   });
 
   test('deleting one cancels what waits and stops what runs', async () => {
     const { db } = api.metadata;
     const { destination } = await makeVendor(db);
-    const request = { environment: 'prod', destinationId: destination.id, trigger: 'manual', actor: tester } as const;
+    const request = {
+      environment: 'prod',
+      destinationId: destination.id,
+      trigger: 'manual',
+      actor: tester,
+    } as const;
     const { transferId } = await submitTransfer(db, request);
-    await db.$client.query(/*sql*/ `update transfers set status = 'RUNNING' where id = $1`, [transferId]);
+    await db.$client.query(/*sql*/ `update transfers set status = 'RUNNING' where id = $1`, [
+      transferId,
+    ]);
     const waiting = await submitTransfer(db, request);
     const answer = await api.call('DELETE', `/destinations/${destination.id}`);
     expect(answer.body).toEqual({ status: 'success', data: {}, message: 'Destination deleted' });
@@ -166,11 +217,19 @@ describe('400', () => {
   test.each<[string, object, string]>([
     ['no recipient', { recipient_id: '' }, 'destination.recipient_id'],
     ['a recipient that is no id', { recipient_id: 'x' }, 'destination.recipient_id'],
-    ['an unknown recipient', { recipient_id: '0199aa00-0000-7000-8000-000000000001' }, 'destination.recipient_id'],
+    [
+      'an unknown recipient',
+      { recipient_id: '0199aa00-0000-7000-8000-000000000001' },
+      'destination.recipient_id',
+    ],
     ['no vendor', { vendor: undefined }, 'destination.vendor'],
     ['a vendor that is not served', { vendor: 'bigquery' }, 'destination.vendor'],
     ['no name', { name: undefined }, 'destination.name'],
-    ['a frequency that is no number', { frequency_minutes: 'abc' }, 'destination.frequency_minutes'],
+    [
+      'a frequency that is no number',
+      { frequency_minutes: 'abc' },
+      'destination.frequency_minutes',
+    ],
     ['a negative frequency', { frequency_minutes: -1 }, 'destination.frequency_minutes'],
     ['no concurrency', { max_concurrent_transfers: 0 }, 'destination.max_concurrent_transfers'],
     ['models that are no list', { enabled_models: '*' }, 'destination.enabled_models'],
@@ -179,7 +238,9 @@ describe('400', () => {
     ['no connection', { postgres: null }, 'destination.postgres'],
   ])('a destination with %s', async (_, changes, path) => {
     const { id } = await makeRecipient(api.metadata.db);
-    const answer = await api.call('POST', '/destinations', { body: destinationBody({ recipient_id: id, ...changes }) });
+    const answer = await api.call('POST', '/destinations', {
+      body: destinationBody({ recipient_id: id, ...changes }),
+    });
     expect(answer.status, answer.text).toBe(400);
     expect(answer.body).toMatchObject({ errors: [{ path }] });
     expect(answer.text).not.toContain('canary');
@@ -187,7 +248,11 @@ describe('400', () => {
 
   test.each<[string, object, string]>([
     ['vendor', { vendor: 'aurora_postgres' }, 'destination.vendor'],
-    ['recipient', { recipient_id: '0199aa00-0000-7000-8000-000000000001' }, 'destination.recipient_id'],
+    [
+      'recipient',
+      { recipient_id: '0199aa00-0000-7000-8000-000000000001' },
+      'destination.recipient_id',
+    ],
     ['tenant', { id_in_provider_system: 'other' }, 'destination.id_in_provider_system'],
   ])('another %s in a patch', async (_, changes, path) => {
     const answer = await patch(await createId(), changes);

@@ -93,7 +93,13 @@ export const destinations = createRouter()
         ...connection,
         audit: auditOf(c),
       });
-      return c.json(success({ destination: presentDestination(destination, deps.registry) }, 'Destination created'), 200);
+      return c.json(
+        success(
+          { destination: presentDestination(destination, deps.registry) },
+          'Destination created',
+        ),
+        200,
+      );
     },
   )
   .openapi(
@@ -108,7 +114,10 @@ export const destinations = createRouter()
     }),
     async (c) => {
       const { destination_id: id } = c.req.valid('param');
-      const destination = await getDestination(c.var.deps.db, { environment: c.var.environment, id });
+      const destination = await getDestination(c.var.deps.db, {
+        environment: c.var.environment,
+        id,
+      });
       const present = await destinationPresenter(c, [destination]);
       return c.json(success({ destination: present(destination) }, 'Destination'), 200);
     },
@@ -122,7 +131,9 @@ export const destinations = createRouter()
       summary: 'Change a destination',
       request: {
         params,
-        body: body(wrapped('destination', DestinationPatch), { destination: { postgres: { schema: 'other' } } }),
+        body: body(wrapped('destination', DestinationPatch), {
+          destination: { postgres: { schema: 'other' } },
+        }),
       },
       responses: answers(singleOf('destination', Destination), 400, 401, 404, 409),
     }),
@@ -154,7 +165,11 @@ export const destinations = createRouter()
     async (c) => {
       const { destination_id: id } = c.req.valid('param');
       const { environment, deps } = c.var;
-      const { stoppingIds } = await deleteDestination(deps.db, { environment, id, audit: auditOf(c) });
+      const { stoppingIds } = await deleteDestination(deps.db, {
+        environment,
+        id,
+        audit: auditOf(c),
+      });
       await Promise.all(stoppingIds.map((transferId) => stop(c, transferId)));
       return c.json(success({}, 'Destination deleted'), 200);
     },
@@ -173,7 +188,10 @@ async function recipientOf(c: Context<AppEnv>, input: Input): Promise<string> {
 }
 
 /** What a patch changes; every field undefined where it changes nothing. */
-function changeOf(c: Context<AppEnv>, { stored, patch }: { stored: DestinationRecord; patch: Patch }) {
+function changeOf(
+  c: Context<AppEnv>,
+  { stored, patch }: { stored: DestinationRecord; patch: Patch },
+) {
   checkFixed('recipient_id', stored.recipientId, patch.recipient_id);
   checkFixed('id_in_provider_system', stored.idInProviderSystem, patch.id_in_provider_system);
   const changed = changedConnection(c.var.deps, 'destination', { stored, patch });
@@ -189,10 +207,16 @@ function checkFixed(field: string, stored: string, wanted: string | undefined): 
 }
 
 /** Shows destinations with the transfer of each that ended last. */
-export async function destinationPresenter(c: Context<AppEnv>, shown: readonly DestinationRecord[]) {
+export async function destinationPresenter(
+  c: Context<AppEnv>,
+  shown: readonly DestinationRecord[],
+) {
   const { environment, deps } = c.var;
   const { db, publicUrl, registry } = deps;
-  const last = await lastCompletedTransfers(db, { environment, destinationIds: shown.map(({ id }) => id) });
+  const last = await lastCompletedTransfers(db, {
+    environment,
+    destinationIds: shown.map(({ id }) => id),
+  });
   const logs = await readLogs(db, { transferIds: [...last.values()].map(({ id }) => id) });
   return (destination: DestinationRecord): Destination => {
     const ended = last.get(destination.id);

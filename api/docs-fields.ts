@@ -15,7 +15,10 @@ const depthMax = 4;
 
 /** An object below a JSON value, or an empty one. */
 export function at(value: Json | undefined, ...path: string[]): JsonObject {
-  const found = path.reduce<Json | undefined>((below, key) => (isJsonObject(below) ? below[key] : undefined), value);
+  const found = path.reduce<Json | undefined>(
+    (below, key) => (isJsonObject(below) ? below[key] : undefined),
+    value,
+  );
   return isJsonObject(found) ? found : {};
 }
 
@@ -50,7 +53,9 @@ function resolve(document: JsonObject, schema: JsonObject): JsonObject {
   }
   for (const word of ['anyOf', 'oneOf', 'allOf']) {
     const choices = schema[word];
-    const choice = Array.isArray(choices) ? choices.find((one) => at(one)['type'] !== 'null') : undefined;
+    const choice = Array.isArray(choices)
+      ? choices.find((one) => at(one)['type'] !== 'null')
+      : undefined;
     if (choice !== undefined) return resolve(document, at(choice));
   }
   return schema;
@@ -61,15 +66,22 @@ export function typeOf(field: JsonObject): string {
   if (Array.isArray(field['enum'])) return field['enum'].map(String).join(' | ');
   if (typeof field['const'] === 'string') return field['const'];
   const { type } = field;
-  const words = Array.isArray(type) ? type.filter((word) => word !== 'null').map(String) : [textAt(field, 'type')];
+  const words = Array.isArray(type)
+    ? type.filter((word) => word !== 'null').map(String)
+    : [textAt(field, 'type')];
   return words.map((word) => typeWords[word] ?? word).join(' | ');
 }
 
 const typeWords: Readonly<Record<string, string>> = { array: 'list', '': 'any' };
 
 function descriptionOf(...schemas: JsonObject[]): string {
-  const parts = schemas.flatMap((schema) => [textAt(schema, 'description'), textAt(schema, 'help')]);
+  const parts = schemas.flatMap((schema) => [
+    textAt(schema, 'description'),
+    textAt(schema, 'help'),
+  ]);
   const usual = schemas.map((schema) => schema['default']).find((value) => value !== undefined);
   const unique = [...new Set(parts.filter((part) => part !== ''))];
-  return [...unique, ...(usual === undefined ? [] : [`Default: ${JSON.stringify(usual)}.`])].join(' ');
+  return [...unique, ...(usual === undefined ? [] : [`Default: ${JSON.stringify(usual)}.`])].join(
+    ' ',
+  );
 }

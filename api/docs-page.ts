@@ -36,13 +36,15 @@ export function renderDocs(document: JsonObject, { publicUrl, temporalUiUrl }: A
 
 function introduction(publicUrl: string, temporalUiUrl: string | undefined) {
   return html`<p>
-      JSON in, JSON out, at <code>${publicUrl}</code>. Every path but the ones of the service itself wants an API key
-      in the header <code>X-API-KEY</code>; the key decides which environment is reached.
+      JSON in, JSON out, at <code>${publicUrl}</code>. Every path but the ones of the service itself
+      wants an API key in the header <code>X-API-KEY</code>; the key decides which environment is
+      reached.
     </p>
     <p>
       Every answer is <code>{"status", "data", "message"}</code>. A failed request has the status
-      <code>error</code>, a sentence in <code>message</code>, and <code>errors</code> with the place of each fault.
-      Lists come in pages: follow <code>next_url</code> while <code>has_next</code> is true.
+      <code>error</code>, a sentence in <code>message</code>, and <code>errors</code> with the place
+      of each fault. Lists come in pages: follow <code>next_url</code> while
+      <code>has_next</code> is true.
     </p>
     <p>
       <a href="/openapi.json">OpenAPI document</a> · <a href="/docs/errors">error codes</a>
@@ -63,7 +65,8 @@ function operationsOf(document: JsonObject): Operation[] {
 
 function link({ id, method, path, operation }: Operation) {
   return html`<li>
-    <a href="#${id}"><span class="method">${method}</span> <code>${path}</code></a> ${textAt(operation, 'summary')}
+    <a href="#${id}"><span class="method">${method}</span> <code>${path}</code></a>
+    ${textAt(operation, 'summary')}
   </li>`;
 }
 
@@ -81,7 +84,8 @@ function section(document: JsonObject, one: Operation, publicUrl: string) {
     <h3>Statuses</h3>
     <ul>
       ${Object.entries(at(operation, 'responses')).map(
-        ([status, response]) => html`<li><code>${status}</code> ${textAt(at(response), 'description')}</li>`,
+        ([status, response]) =>
+          html`<li><code>${status}</code> ${textAt(at(response), 'description')}</li>`,
       )}
     </ul>
   </section>`;
@@ -116,7 +120,11 @@ function fieldTable(title: string, rows: readonly FieldRow[]) {
     </table>`;
 }
 
-function curlOf({ method, path, operation }: Operation, example: Json | undefined, publicUrl: string): string {
+function curlOf(
+  { method, path, operation }: Operation,
+  example: Json | undefined,
+  publicUrl: string,
+): string {
   const key = operation['security'] === undefined ? '' : ` \\\n  -H "X-API-KEY: $WAYBILL_API_KEY"`;
   const body = example === undefined ? '' : ` \\\n  -d '${JSON.stringify(example, null, 2)}'`;
   const verb = method === 'GET' ? '' : ` -X ${method}`;

@@ -16,7 +16,10 @@ export function addDocs(app: OpenAPIHono<AppEnv>, deps: AppDeps): void {
   app.get('/docs/errors', (c) => page(c, renderErrors()));
 }
 
-function page(c: Context<AppEnv>, content: ReturnType<typeof renderErrors>): Response | Promise<Response> {
+function page(
+  c: Context<AppEnv>,
+  content: ReturnType<typeof renderErrors>,
+): Response | Promise<Response> {
   c.header('Content-Security-Policy', policy);
   return c.html(content);
 }

@@ -7,7 +7,9 @@ export const ErrorDetail = z
     code: z.string(),
     message: z.string(),
   })
-  .openapi('ErrorDetail', { example: { path: 'source.name', code: 'required', message: 'name is missing.' } });
+  .openapi('ErrorDetail', {
+    example: { path: 'source.name', code: 'required', message: 'name is missing.' },
+  });
 
 /** Every answer that is not a success, whatever its HTTP status. */
 export const ErrorEnvelope = z

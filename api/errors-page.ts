@@ -15,7 +15,10 @@ export function renderErrors() {
   const codes = Object.keys(errorTitles) as ErrorCode[];
   return pageOfHtml(
     'Error codes of Waybill',
-    html`<p>Each failed transfer, model and connection test carries one of these. <a href="/docs">API</a></p>
+    html`<p>
+        Each failed transfer, model and connection test carries one of these.
+        <a href="/docs">API</a>
+      </p>
       ${codes.map(section)}`,
   );
 }
@@ -24,13 +27,20 @@ function section(code: ErrorCode) {
   const kinds = Object.entries(failurePolicies).filter(([, policy]) => policy.code === code);
   return html`<section id="WBL-${code}">
     <h2>WBL-${code}: ${errorTitles[code]}</h2>
-    ${kinds.length === 0
-      ? html`<p>A more exact name for a failure of the source or of the destination; its message says what to do.</p>`
-      : html`<ul>
-          ${kinds.map(
-            ([kind, policy]) =>
-              html`<li><code>${kind}</code>: ${policy.remedy} To act: ${blameWords[policy.blame]}.</li>`,
-          )}
-        </ul>`}
+    ${
+      kinds.length === 0
+        ? html`<p>
+            A more exact name for a failure of the source or of the destination; its message says
+            what to do.
+          </p>`
+        : html`<ul>
+            ${kinds.map(
+              ([kind, policy]) =>
+                html`<li>
+                  <code>${kind}</code>: ${policy.remedy} To act: ${blameWords[policy.blame]}.
+                </li>`,
+            )}
+          </ul>`
+    }
   </section>`;
 }

@@ -30,11 +30,17 @@ export interface HttpFailure {
 export function toHttpFailure(error: unknown): HttpFailure {
   if (error instanceof HTTPException) {
     const headers = Object.fromEntries(error.res?.headers ?? []);
-    return { status: error.status as ContentfulStatusCode, message: error.message, violations: [], headers };
+    return {
+      status: error.status as ContentfulStatusCode,
+      message: error.message,
+      violations: [],
+      headers,
+    };
   }
   if (error instanceof Failure) {
     const status = statuses[error.kind] ?? 500;
-    if (status !== 500) return { status, message: error.message, violations: error.violations, headers: {} };
+    if (status !== 500)
+      return { status, message: error.message, violations: error.violations, headers: {} };
   }
   const isAway = codesOf(error).some((code) => awayCodes.test(code));
   return {
@@ -55,13 +61,17 @@ export function describeError(error: unknown): Record<string, unknown> {
     error: chain.map((cause) => cause.name).join(' < '),
     codes: codesOf(error),
     detail: first instanceof Failure ? first.detail : undefined,
-    frames: first?.stack?.split('\n').filter((line) => /^\s+at /.test(line)).slice(0, 12),
+    frames: first?.stack
+      ?.split('\n')
+      .filter((line) => /^\s+at /.test(line))
+      .slice(0, 12),
   };
 }
 
 function causesOf(error: unknown): Error[] {
   const chain: Error[] = [];
-  for (let next = error; next instanceof Error && chain.length < 8; next = next.cause) chain.push(next);
+  for (let next = error; next instanceof Error && chain.length < 8; next = next.cause)
+    chain.push(next);
   return chain;
 }
 
@@ -72,7 +82,11 @@ function codesOf(error: unknown): string[] {
 }
 
 /** A refusal of the transport: no kind of failure, because no transfer can meet it. */
-export function refuse(status: 401 | 403 | 405, message: string, headers: Record<string, string> = {}) {
+export function refuse(
+  status: 401 | 403 | 405,
+  message: string,
+  headers: Record<string, string> = {},
+) {
   return new HTTPException(status, { message, res: new Response(null, { headers }) });
 }
 
@@ -85,25 +99,31 @@ export function invalidInput(error: z.ZodError, input: unknown, place = ''): Fai
 export function invalid(violations: readonly Violation[]): Failure {
   const [first] = violations;
   const more = violations.length > 1 ? ` (${violations.length - 1} more in errors)` : '';
-  return new Failure('invalid', `${first?.message ?? 'The request is invalid.'}${more}`, { violations });
+  return new Failure('invalid', `${first?.message ?? 'The request is invalid.'}${more}`, {
+    violations,
+  });
 }
 
 function toViolation(issue: z.core.$ZodIssue, input: unknown, place: string): Violation {
   const path = joinPath(place, issue.path);
   const subject = path === '' ? 'The body' : path;
   // A message of our own schemas, as against one of zod, says what must be.
-  if (issue.message.startsWith('must ')) return { path, code: 'invalid', message: `${subject} ${issue.message}` };
-  if (issue.code === 'custom') return { path, code: 'invalid', message: `${subject}: ${issue.message}` };
+  if (issue.message.startsWith('must '))
+    return { path, code: 'invalid', message: `${subject} ${issue.message}` };
+  if (issue.code === 'custom')
+    return { path, code: 'invalid', message: `${subject}: ${issue.message}` };
   const right = `must be ${expectedOf(issue)}`;
   const value = valueAt(input, issue.path);
-  if (value === undefined) return { path, code: 'required', message: `${subject} is missing; it ${right}.` };
+  if (value === undefined)
+    return { path, code: 'required', message: `${subject} is missing; it ${right}.` };
   const got = value === null ? ', not null' : '';
   return { path, code: issue.code, message: `${subject} ${right}${got}.` };
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((value, part) => {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part))
+      return undefined;
     return Reflect.get(value, part);
   }, input);
 }
@@ -137,7 +157,9 @@ function expectedOf(issue: z.core.$ZodIssue): string {
     case 'too_big':
       return `at most ${issue.maximum}${unitOf(issue.origin)}`;
     case 'invalid_format':
-      return issue.format === 'regex' ? 'of the form described in the docs' : `a valid ${issue.format}`;
+      return issue.format === 'regex'
+        ? 'of the form described in the docs'
+        : `a valid ${issue.format}`;
     default:
       return `as described in the docs (${issue.message})`;
   }

@@ -10,17 +10,27 @@ export function answerError(error: Error, c: Context<AppEnv>): Response {
   const failure = toHttpFailure(error);
   if (failure.status >= 500) {
     const { log } = c.get('deps');
-    log.error({ requestId: c.get('requestId'), status: failure.status, ...describeError(error) }, 'request failed');
+    log.error(
+      { requestId: c.get('requestId'), status: failure.status, ...describeError(error) },
+      'request failed',
+    );
   }
   return answer(c, failure);
 }
 
 /** 405 where the path is known under another method, else 404. */
 export function answerUnknownPath(c: Context<AppEnv>, routes: readonly RouterRoute[]): Response {
-  const methods = new Set(routes.filter((route) => fits(route, c.req.path)).map(({ method }) => method));
+  const methods = new Set(
+    routes.filter((route) => fits(route, c.req.path)).map(({ method }) => method),
+  );
   const { method, path } = c.req;
   if (methods.size === 0) {
-    return answer(c, { status: 404, message: `There is no path ${path.slice(0, 200)} here.`, violations: [], headers: {} });
+    return answer(c, {
+      status: 404,
+      message: `There is no path ${path.slice(0, 200)} here.`,
+      violations: [],
+      headers: {},
+    });
   }
   const allow = [...methods].join(', ');
   const message = `${path.slice(0, 200)} does not take ${method}; it takes ${allow}.`;

@@ -50,7 +50,9 @@ export const forRecipient = createRouter()
       const { recipient_id: recipientId } = c.req.valid('query');
       const { environment, deps } = c.var;
       await getRecipient(deps.db, { environment, id: recipientId });
-      const page = await readAll((one) => listModels(deps.db, { environment, page: one, recipientId }));
+      const page = await readAll((one) =>
+        listModels(deps.db, { environment, page: one, recipientId }),
+      );
       return c.json(pageAnswer(c, { key: 'models', page, present: presentModel }), 200);
     },
   );

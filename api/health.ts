@@ -14,7 +14,11 @@ const partMsMax = 5000;
 const parts = ['database', 'migrations', 'temporal'] as const;
 type Part = (typeof parts)[number];
 
-const Ready = z.object({ database: z.literal('ok'), migrations: z.literal('ok'), temporal: z.literal('ok') });
+const Ready = z.object({
+  database: z.literal('ok'),
+  migrations: z.literal('ok'),
+  temporal: z.literal('ok'),
+});
 
 export const health = createRouter()
   .openapi(
@@ -56,7 +60,10 @@ export const health = createRouter()
       const states = await Promise.all(parts.map((part) => faultOf(part, c.var.deps)));
       const faults = states.filter((fault) => fault !== undefined);
       if (faults.length === 0) {
-        return c.json(success({ database: 'ok', migrations: 'ok', temporal: 'ok' } as const, 'Ready'), 200);
+        return c.json(
+          success({ database: 'ok', migrations: 'ok', temporal: 'ok' } as const, 'Ready'),
+          200,
+        );
       }
       const message = faults.map((fault) => fault.message).join(' ');
       throw new Failure('unavailable', message, { violations: faults });
@@ -69,7 +76,8 @@ async function faultOf(part: Part, deps: AppDeps): Promise<Violation | undefined
     return undefined;
   } catch (error) {
     const failure = toFailure(error);
-    const message = failure.kind === 'bug' ? `The ${part} could not be looked at.` : failure.message;
+    const message =
+      failure.kind === 'bug' ? `The ${part} could not be looked at.` : failure.message;
     return { path: part, code: 'not_ready', message };
   }
 }
@@ -87,7 +95,10 @@ const probes: Record<Part, (deps: AppDeps) => Promise<void>> = {
 
 async function withinTime(part: Part, work: Promise<void>): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const late = new Failure('unavailable', `The ${part} did not answer within ${partMsMax / 1000} s.`);
+  const late = new Failure(
+    'unavailable',
+    `The ${part} did not answer within ${partMsMax / 1000} s.`,
+  );
   const timer = setTimeout(() => reject(late), partMsMax);
   try {
     await Promise.race([work, promise]);

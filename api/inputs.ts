@@ -18,7 +18,10 @@ export function wireInteger(bounds: { min: number; max: number }) {
 
 /** A field of which the empty text means: not given. */
 export function emptyAsAbsent<T extends z.ZodType>(schema: T) {
-  return z.preprocess((value) => (value === '' || value === null ? undefined : value), schema.optional());
+  return z.preprocess(
+    (value) => (value === '' || value === null ? undefined : value),
+    schema.optional(),
+  );
 }
 
 /** `{"<key>": {…}}` */
@@ -29,7 +32,9 @@ export function wrapped<K extends string, T extends z.ZodType>(key: K, schema: T
 /** `{"<key>": {…}}`; the bare object is accepted where older files are bare. */
 export function bareOrWrapped<K extends string, T extends z.ZodType>(key: K, schema: T) {
   const wrap = (value: unknown) =>
-    isJsonObject(value) && !Object.hasOwn(value, key) && Object.keys(value).length > 0 ? { [key]: value } : value;
+    isJsonObject(value) && !Object.hasOwn(value, key) && Object.keys(value).length > 0
+      ? { [key]: value }
+      : value;
   return z.preprocess(wrap, wrapped(key, schema));
 }
 
@@ -46,11 +51,17 @@ function isExactInstant(text: string): boolean {
 
 const dateTime = z
   .string()
-  .refine(isExactInstant, { error: 'must be a date-time like 2026-01-02T03:04:05Z, at most to the microsecond.' })
+  .refine(isExactInstant, {
+    error: 'must be a date-time like 2026-01-02T03:04:05Z, at most to the microsecond.',
+  })
   // In UTC, because Postgres does not take every offset that RFC 3339 allows.
   .transform((text) => instantFromMicros(instantMicros(text)));
 
-const asDateTime = { type: 'string', format: 'date-time', example: '2026-01-02T03:04:05Z' } as const;
+const asDateTime = {
+  type: 'string',
+  format: 'date-time',
+  example: '2026-01-02T03:04:05Z',
+} as const;
 
 /** An RFC 3339 date-time with any offset, as exact text in UTC. */
 export const Instant = dateTime.openapi(asDateTime);
@@ -65,7 +76,10 @@ export const QueryInstant = z
 
 /** Several values in one text, separated by commas; none at all is no filter. Given twice, they add up. */
 export const CommaList = z
-  .preprocess((value) => (Array.isArray(value) ? value.join(',') : value), z.string().transform(listOf))
+  .preprocess(
+    (value) => (Array.isArray(value) ? value.join(',') : value),
+    z.string().transform(listOf),
+  )
   .optional()
   .openapi({ type: 'string', description: 'Several values separated by commas.' });
 

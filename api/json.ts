@@ -29,7 +29,8 @@ function parse(text: string): unknown {
     return JSON.parse(text);
   } catch {
     // Beyond this size the search for the place would cost more than it helps.
-    const place = text.length > 1_000_000 ? 'it is too large to say where' : placeOf(text, findFault(text));
+    const place =
+      text.length > 1_000_000 ? 'it is too large to say where' : placeOf(text, findFault(text));
     throw new Failure('invalid', `The body is not valid JSON: ${place}.`);
   }
 }
@@ -92,7 +93,8 @@ function follow(mark: string, expected: Expected, open: string[]): Expected | un
     return open.at(-1) === '}' ? 'key' : 'value';
   }
   if (mark === ':') return expected === 'colon' ? 'value' : undefined;
-  if (expected === 'key' || expected === 'first_key') return mark.startsWith('"') ? 'colon' : undefined;
+  if (expected === 'key' || expected === 'first_key')
+    return mark.startsWith('"') ? 'colon' : undefined;
   if (!wantsValue) return undefined;
   if (mark !== '{' && mark !== '[') return 'next';
   open.push(mark === '{' ? '}' : ']');

@@ -18,7 +18,14 @@ export function logRequest(deps: AppDeps): MiddlewareHandler<AppEnv> {
     const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? '(none)';
     const { status } = c.res;
     const durationMs = Math.round(performance.now() - startedAt);
-    const line = { method: c.req.method, route, status, durationMs, requestId, keyId: c.get('actor')?.id };
+    const line = {
+      method: c.req.method,
+      route,
+      status,
+      durationMs,
+      requestId,
+      keyId: c.get('actor')?.id,
+    };
     deps.log.info(line, 'request');
   };
 }
@@ -27,7 +34,10 @@ export function logRequest(deps: AppDeps): MiddlewareHandler<AppEnv> {
 export const openToBrowsers: MiddlewareHandler<AppEnv> = async (c, next) => {
   if (c.req.method === 'OPTIONS') {
     c.header('Access-Control-Allow-Methods', 'GET, POST, PUT, PATCH, DELETE, OPTIONS');
-    c.header('Access-Control-Allow-Headers', 'Authorization, X-APP-ID, X-Prequel-Api-Version, Content-Type');
+    c.header(
+      'Access-Control-Allow-Headers',
+      'Authorization, X-APP-ID, X-Prequel-Api-Version, Content-Type',
+    );
     c.header('Access-Control-Max-Age', '600');
     c.header('Access-Control-Allow-Origin', '*');
     return c.body(null, 204);
@@ -39,7 +49,8 @@ export const openToBrowsers: MiddlewareHandler<AppEnv> = async (c, next) => {
 
 /** Refuses text that our database could not look for. */
 export const checkUrl: MiddlewareHandler<AppEnv> = async (c, next) => {
-  if (/%00/.test(c.req.url)) throw new Failure('invalid', 'The URL may not hold a NUL character (%00).');
+  if (/%00/.test(c.req.url))
+    throw new Failure('invalid', 'The URL may not hold a NUL character (%00).');
   await next();
 };
 
@@ -47,7 +58,10 @@ export const checkUrl: MiddlewareHandler<AppEnv> = async (c, next) => {
 export const checkVersion: MiddlewareHandler<AppEnv> = async (c, next) => {
   const version = c.req.header('x-prequel-api-version');
   if (version !== undefined && version !== apiVersion) {
-    throw new Failure('invalid', `X-Prequel-Api-Version must be ${apiVersion}, the only version served here.`);
+    throw new Failure(
+      'invalid',
+      `X-Prequel-Api-Version must be ${apiVersion}, the only version served here.`,
+    );
   }
   await next();
 };

@@ -13,7 +13,9 @@ import { createRouter } from './router.ts';
 import { answers, body, withKey } from './routes.ts';
 
 const outcome = {
-  status: z.enum(['success', 'error']).openapi({ description: '`success` where there are no errors.' }),
+  status: z
+    .enum(['success', 'error'])
+    .openapi({ description: '`success` where there are no errors.' }),
   errors: z.array(ErrorDetail),
   warnings: z.array(ErrorDetail),
 };
@@ -56,7 +58,10 @@ export const modelChecks = createRouter()
       const stored = await getModel(deps.db, { environment, idOrName });
       const input = mergeModel(stored.definition, patch);
       const judgement = await judgeInput(c, { input, idOrName: stored.id });
-      const check = checkOut({ ...judgement, warnings: [...unknownKeys(patch), ...judgement.warnings] });
+      const check = checkOut({
+        ...judgement,
+        warnings: [...unknownKeys(patch), ...judgement.warnings],
+      });
       return c.json(success(check, messageOf(check)), 200);
     },
   )
@@ -75,7 +80,10 @@ export const modelChecks = createRouter()
       const { model: input } = c.req.valid('json');
       const idOrName = await idOf(c, input['model_name']);
       const judgement = await judgeInput(c, { input, idOrName });
-      const check = checkOut({ ...judgement, warnings: [...unknownKeys(input), ...judgement.warnings] });
+      const check = checkOut({
+        ...judgement,
+        warnings: [...unknownKeys(input), ...judgement.warnings],
+      });
       return c.json(success(check, messageOf(check)), 200);
     },
   )
@@ -86,13 +94,18 @@ export const modelChecks = createRouter()
       path: '/products/{product_name}/validate',
       tags: ['Products'],
       summary: 'Check every model of a product',
-      request: { params: z.object({ product_name: z.string().openapi({ example: 'billing' }) }), body: noBody },
+      request: {
+        params: z.object({ product_name: z.string().openapi({ example: 'billing' }) }),
+        body: noBody,
+      },
       responses: answers(envelopeOf(ProductCheck), 401, 404, 503),
     }),
     async (c) => {
       const { product_name: name } = c.req.valid('param');
       const product = await getProduct(c.var.deps.db, { environment: c.var.environment, name });
-      const models = await mapLimit(product.models, probesAtOnceMax, (modelName) => checkNamed(c, modelName));
+      const models = await mapLimit(product.models, probesAtOnceMax, (modelName) =>
+        checkNamed(c, modelName),
+      );
       const errors = models.flatMap((model) => model.errors);
       const check = {
         status: errors.length === 0 ? ('success' as const) : ('error' as const),

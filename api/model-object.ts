@@ -23,7 +23,9 @@ export const SparseModel = z.looseObject({}).openapi('ModelPatch', {
 });
 
 export const Model = ModelDefinition.extend({
-  columns: z.array(ModelColumn.extend({ is_primary_key: z.boolean(), is_last_modified: z.boolean() })),
+  columns: z.array(
+    ModelColumn.extend({ is_primary_key: z.boolean(), is_last_modified: z.boolean() }),
+  ),
   source_schema: z.string(),
   is_append_only: z.boolean(),
   skip_transfer_source_validation: z.boolean(),
@@ -44,7 +46,12 @@ export const modelExample = {
     model_name: 'invoices',
     description: 'One row per invoice sent',
     columns: [
-      { name_in_source: 'invoice_id', name_in_destination: 'id', data_type: 'text', is_primary_key: true },
+      {
+        name_in_source: 'invoice_id',
+        name_in_destination: 'id',
+        data_type: 'text',
+        is_primary_key: true,
+      },
       { name_in_source: 'net_total', name_in_destination: 'amount', data_type: 'decimal' },
       {
         name_in_source: 'changed_at',
@@ -66,7 +73,10 @@ export function presentModel(record: ModelRecord): Model {
     model_name: definition.model_name,
     destination_table_name: definition.destination_table_name ?? null,
     description: definition.description ?? null,
-    columns: definition.columns.map((column) => ({ ...column, description: column.description ?? null })),
+    columns: definition.columns.map((column) => ({
+      ...column,
+      description: column.description ?? null,
+    })),
     source_table: definition.source_table,
     source_schema: parseRelation(definition.source_table).schema ?? '',
     source_query: definition.source_query ?? null,
@@ -77,7 +87,8 @@ export function presentModel(record: ModelRecord): Model {
     max_transfer_time_window_seconds: definition.max_transfer_time_window_seconds ?? null,
     min_start_time_epoch: definition.min_start_time_epoch ?? null,
     skip_transfer_source_validation: definition.skip_transfer_source_validation,
-    model_validation_id_in_provider_system: definition.model_validation_id_in_provider_system ?? null,
+    model_validation_id_in_provider_system:
+      definition.model_validation_id_in_provider_system ?? null,
     model_validation_start_time_epoch: definition.model_validation_start_time_epoch ?? null,
     model_validation_end_time_epoch: definition.model_validation_end_time_epoch ?? null,
     model_validation_tags: definition.model_validation_tags ?? null,
@@ -113,7 +124,14 @@ function withoutNulls(value: unknown): unknown {
 }
 
 /** What clients read and send back besides the file's own fields. */
-const readOnly = ['id', 'revision_id', 'created_at', 'updated_at', 'source_schema', 'skip_model_validation'];
+const readOnly = [
+  'id',
+  'revision_id',
+  'created_at',
+  'updated_at',
+  'source_schema',
+  'skip_model_validation',
+];
 
 /** Names the keys that mean nothing to us: they are ignored, and most often misspelt. */
 export function unknownKeys(input: object): Violation[] {
@@ -124,7 +142,9 @@ export function unknownKeys(input: object): Violation[] {
     ...unknownIn(input, known, 'model'),
     ...ofColumns.flatMap((column, index) => {
       const isObject = typeof column === 'object' && column !== null;
-      return isObject ? unknownIn(column, new Set(Object.keys(ModelColumn.shape)), `model.columns[${index}]`) : [];
+      return isObject
+        ? unknownIn(column, new Set(Object.keys(ModelColumn.shape)), `model.columns[${index}]`)
+        : [];
     }),
   ];
 }
@@ -133,6 +153,10 @@ function unknownIn(input: object, known: ReadonlySet<string>, path: string): Vio
   const strangers = Object.keys(input).filter((key) => !known.has(key));
   return strangers.slice(0, 100).map((key) => {
     const shown = key.slice(0, 100);
-    return { path: `${path}.${shown}`, code: 'unknown_field', message: `${path}.${shown} is no field of a model; it was ignored.` };
+    return {
+      path: `${path}.${shown}`,
+      code: 'unknown_field',
+      message: `${path}.${shown} is no field of a model; it was ignored.`,
+    };
   });
 }

@@ -58,18 +58,25 @@ export const models = createRouter()
       path: '/models',
       tags: ['Models'],
       summary: 'Publish a model',
-      description: 'Checked by form, and by a worker against its source unless skip_model_validation is true.',
+      description:
+        'Checked by form, and by a worker against its source unless skip_model_validation is true.',
       request: { query: SkipQuery, body: body(WholeBody, modelExample) },
       responses: answers(envelopeOf(ModelWritten), 400, 401, 409, 503),
     }),
     async (c) => {
       const { model: input } = c.req.valid('json');
       const definition = parseModel(input);
-      const { errors, warnings } = await judgeModel(c, { definition, skipSource: await wantsSkip(c, input) });
+      const { errors, warnings } = await judgeModel(c, {
+        definition,
+        skipSource: await wantsSkip(c, input),
+      });
       if (errors.length > 0) throw invalid(errors);
       const { environment, deps } = c.var;
       const written = await insertModel(deps.db, { environment, definition, audit: auditOf(c) });
-      return c.json(success(writtenOut(written, [...unknownKeys(input), ...warnings]), 'Model created'), 200);
+      return c.json(
+        success(writtenOut(written, [...unknownKeys(input), ...warnings]), 'Model created'),
+        200,
+      );
     },
   )
   .openapi(
@@ -95,7 +102,11 @@ export const models = createRouter()
       path: '/models/{model_id}',
       tags: ['Models'],
       summary: 'Change a model: makes a new revision',
-      request: { params, query: SkipQuery, body: body(WholeBody, { model: { description: 'One row per invoice' } }) },
+      request: {
+        params,
+        query: SkipQuery,
+        body: body(WholeBody, { model: { description: 'One row per invoice' } }),
+      },
       responses: answers(envelopeOf(ModelWritten), 400, 401, 404, 409, 503),
     }),
     async (c) => {
@@ -104,15 +115,25 @@ export const models = createRouter()
       const { environment, deps } = c.var;
       const stored = await getModel(deps.db, { environment, idOrName });
       if (Object.keys(patch).every((key) => key === 'skip_model_validation')) {
-        return c.json(success(writtenOut({ model: stored, warnings: [] }, []), 'Model unchanged'), 200);
+        return c.json(
+          success(writtenOut({ model: stored, warnings: [] }, []), 'Model unchanged'),
+          200,
+        );
       }
       const definition = parseModel(mergeModel(stored.definition, patch));
       const skipSource = await wantsSkip(c, patch);
-      const { errors, warnings } = await judgeModel(c, { definition, idOrName: stored.id, skipSource });
+      const { errors, warnings } = await judgeModel(c, {
+        definition,
+        idOrName: stored.id,
+        skipSource,
+      });
       if (errors.length > 0) throw invalid(errors);
       const change = { environment, idOrName: stored.id, definition, basedOn: stored.revisionId };
       const written = await updateModel(deps.db, { ...change, audit: auditOf(c) });
-      return c.json(success(writtenOut(written, [...unknownKeys(patch), ...warnings]), 'Model updated'), 200);
+      return c.json(
+        success(writtenOut(written, [...unknownKeys(patch), ...warnings]), 'Model updated'),
+        200,
+      );
     },
   )
   .openapi(
@@ -122,20 +143,29 @@ export const models = createRouter()
       path: '/models/{model_id}',
       tags: ['Models'],
       summary: 'Delete a model',
-      description: 'It is no longer transferred; its name stays taken and its rows stay where they landed.',
+      description:
+        'It is no longer transferred; its name stays taken and its rows stay where they landed.',
       request: { params },
       responses: answers(EmptyEnvelope, 401, 404),
     }),
     async (c) => {
       const { model_id: idOrName } = c.req.valid('param');
-      await deleteModel(c.var.deps.db, { environment: c.var.environment, idOrName, audit: auditOf(c) });
+      await deleteModel(c.var.deps.db, {
+        environment: c.var.environment,
+        idOrName,
+        audit: auditOf(c),
+      });
       return c.json(success({}, 'Model deleted'), 200);
     },
   );
 
 async function wantsSkip(c: Context<AppEnv>, model: Record<string, unknown>): Promise<boolean> {
   const beside = (await c.req.json<Record<string, unknown>>())['skip_model_validation'];
-  const flags = [c.req.query('skip_model_validation') === 'true', model['skip_model_validation'], beside];
+  const flags = [
+    c.req.query('skip_model_validation') === 'true',
+    model['skip_model_validation'],
+    beside,
+  ];
   for (const flag of flags) {
     if (flag !== undefined && flag !== null && typeof flag !== 'boolean') {
       const message = 'skip_model_validation must be true or false.';

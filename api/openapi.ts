@@ -45,7 +45,11 @@ function toJson(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
 
-function blocksOf(registry: ConnectorRegistry, role: 'source' | 'destination', form: BlockForm): JsonObject {
+function blocksOf(
+  registry: ConnectorRegistry,
+  role: 'source' | 'destination',
+  form: BlockForm,
+): JsonObject {
   const blocks = [...registry.values()].flatMap((declaration) => {
     const schema = declaration[role];
     return schema === undefined ? [] : [[declaration.kind, blockOf(schema, form)] as const];
@@ -57,7 +61,7 @@ function blockOf(schema: z.ZodObject, form: BlockForm): JsonObject {
   const io = form === 'read' ? 'output' : 'input';
   const { $schema: _, ...json } = toJson(z.toJSONSchema(schema, { io, unrepresentable: 'any' }));
   if (form === 'read') return asRead(json);
-  const { required, ...optional } = json;
+  const { required: _required, ...optional } = json;
   return form === 'patch' ? optional : json;
 }
 
@@ -68,7 +72,8 @@ function asRead(object: JsonObject): JsonObject {
   const shown = all.filter(([, field]) => !(isJsonObject(field) && field['secret'] === true));
   const needed = Array.isArray(required) ? required : [];
   const fields = shown.map(([name, field]) => {
-    const read = isJsonObject(field) && field['type'] === 'object' ? asRead(field) : (field ?? null);
+    const read =
+      isJsonObject(field) && field['type'] === 'object' ? asRead(field) : (field ?? null);
     return [name, needed.includes(name) ? read : { anyOf: [read, { type: 'null' }] }];
   });
   return { ...rest, properties: Object.fromEntries(fields), required: shown.map(([name]) => name) };

@@ -22,7 +22,8 @@ export const PageQuery = z.object({
 
 /** What the list verbs want. @throws Failure `invalid` for a cursor that is not of our form. */
 export function pageRequestOf(query: z.infer<typeof PageQuery>): PageRequest {
-  const after = query.cursor === undefined || query.cursor === '' ? undefined : decodeCursor(query.cursor);
+  const after =
+    query.cursor === undefined || query.cursor === '' ? undefined : decodeCursor(query.cursor);
   return { pageSize: query.page_size, order: query.order, after };
 }
 
@@ -42,7 +43,9 @@ export function wholeListOf(c: Context<AppEnv>, query: z.infer<typeof PageQuery>
  * All items of a list that is not paged on purpose, as one page.
  * @param list reads one page of it
  */
-export async function readAll<Row>(list: (page: PageRequest) => Promise<Page<Row>>): Promise<Page<Row>> {
+export async function readAll<Row>(
+  list: (page: PageRequest) => Promise<Page<Row>>,
+): Promise<Page<Row>> {
   const items: Row[] = [];
   let page: Page<Row> | undefined;
   do {
@@ -57,7 +60,11 @@ const Position = z.object({ id: z.string(), last_seen_sort_value: z.string() });
 
 /** Base64 as clients build it themselves: padded or not, in either alphabet, a space where a plus stood. */
 function decodeCursor(text: string): PagePosition {
-  const standard = text.replaceAll(' ', '+').replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '');
+  const standard = text
+    .replaceAll(' ', '+')
+    .replaceAll('-', '+')
+    .replaceAll('_', '/')
+    .replace(/=+$/, '');
   const position = Position.safeParse(tryJson(standard));
   if (!position.success) {
     const message = 'cursor is not one that this list gave out.';

@@ -35,7 +35,11 @@ export async function probeModel(
 }
 
 /** Temporal sees an id only: what is not saved travels as a sealed row that lapses in ten minutes. */
-async function placeConnection(c: Context<AppEnv>, role: ConnectionRole, tried: Tried): Promise<string> {
+async function placeConnection(
+  c: Context<AppEnv>,
+  role: ConnectionRole,
+  tried: Tried,
+): Promise<string> {
   const { db } = c.get('deps');
   const placed = { environment: c.get('environment'), role, expiresAt: probeExpiry() };
   if ('stored' in tried) return tried.stored;
@@ -59,7 +63,10 @@ async function runProbe(c: Context<AppEnv>, probe: Probe): Promise<unknown> {
     await workflows.runProbe({ probeId: id, environment, kind: probe.kind });
     const { result } = await getProbe(db, { environment, id });
     if (result !== null) return result;
-    throw new Failure('unavailable', 'The worker ended without a result. Look at its log, then try again.');
+    throw new Failure(
+      'unavailable',
+      'The worker ended without a result. Look at its log, then try again.',
+    );
   } finally {
     await discardProbe(db, { environment, id });
   }

@@ -1,6 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { ProductRecord } from '../db/products.ts';
-import { deleteProduct, getProduct, insertProduct, listProducts, updateProduct } from '../db/products.ts';
+import {
+  deleteProduct,
+  getProduct,
+  insertProduct,
+  listProducts,
+  updateProduct,
+} from '../db/products.ts';
 import type { AppEnv } from './deps.ts';
 import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
 import { Name, bareOrWrapped } from './inputs.ts';
@@ -109,7 +115,10 @@ export const products = createRouter()
       path: '/products/{product_name}',
       tags: ['Products'],
       summary: 'Change the models of a product',
-      request: { params, body: body(bareOrWrapped('product', ProductPatch), { product: { models: ['invoices'] } }) },
+      request: {
+        params,
+        body: body(bareOrWrapped('product', ProductPatch), { product: { models: ['invoices'] } }),
+      },
       responses: answers(singleOf('product', Product), 400, 401, 404),
     }),
     async (c) => {
@@ -135,7 +144,11 @@ export const products = createRouter()
     }),
     async (c) => {
       const { product_name: name } = c.req.valid('param');
-      await deleteProduct(c.var.deps.db, { environment: c.var.environment, name, audit: auditOf(c) });
+      await deleteProduct(c.var.deps.db, {
+        environment: c.var.environment,
+        name,
+        audit: auditOf(c),
+      });
       return c.json(success({}, 'Product deleted'), 200);
     },
   );

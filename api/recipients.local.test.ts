@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestApi } from '../test/harness/api.ts';
 import { at, createTestApi, textAt } from '../test/harness/api.ts';
-import { makeDestination, makeModel, makeRecipient, makeSource, unique } from '../test/harness/metadata.ts';
+import {
+  makeDestination,
+  makeModel,
+  makeRecipient,
+  makeSource,
+  unique,
+} from '../test/harness/metadata.ts';
 
 let api: TestApi;
 
@@ -46,14 +52,23 @@ describe('200', () => {
     const patch = { products: [product], default_full_refresh_min_start_time_epoch: '1700000000' };
     const changed = await api.call('PATCH', path, { body: { recipient: patch } });
     expect(changed.body).toMatchObject({
-      data: { recipient: { name: 'Northwind', products: [product], default_full_refresh_min_start_time_epoch: 1_700_000_000 } },
+      data: {
+        recipient: {
+          name: 'Northwind',
+          products: [product],
+          default_full_refresh_min_start_time_epoch: 1_700_000_000,
+        },
+      },
     });
     const reset = { products: null, default_full_refresh_min_start_time_epoch: null };
     const emptied = await api.call('PATCH', path, { body: { recipient: reset } });
     expect(emptied.body).toMatchObject({
       data: { recipient: { products: [], default_full_refresh_min_start_time_epoch: null } },
     });
-    const listed = await api.call('GET', `/recipients?id_in_provider_system=${encodeURIComponent(tenant)}`);
+    const listed = await api.call(
+      'GET',
+      `/recipients?id_in_provider_system=${encodeURIComponent(tenant)}`,
+    );
     expect(at(listed, 'data.recipients')).toHaveLength(1);
     expect((await api.call('DELETE', path)).body).toMatchObject({ status: 'success', data: {} });
     expect((await api.call('GET', path)).status).toBe(404);
@@ -63,8 +78,12 @@ describe('200', () => {
     const { db } = api.metadata;
     const model = await makeModel(db, await makeSource(db));
     const product_name = unique('bare product');
-    const created = await api.call('POST', '/products', { body: { product_name, models: [model.name] } });
-    expect(created.body).toMatchObject({ data: { product: { product_name, models: [model.name] } } });
+    const created = await api.call('POST', '/products', {
+      body: { product_name, models: [model.name] },
+    });
+    expect(created.body).toMatchObject({
+      data: { product: { product_name, models: [model.name] } },
+    });
     const path = `/products/${encodeURIComponent(product_name)}`;
     const changed = await api.call('PATCH', path, { body: { product: { models: [] } } });
     expect(changed.body).toMatchObject({ data: { product: { models: [] } } });
@@ -80,8 +99,14 @@ describe('200', () => {
     const recipient = await makeRecipient(db, { products: [product] });
     for (let count = 0; count < 12; count += 1) await makeDestination(db, recipient);
     const models = await api.call('GET', `/models-for-recipient?recipient_id=${recipient.id}`);
-    expect(models.body).toMatchObject({ data: { models: [{ model_name: model.name }] }, has_next: false });
-    const destinations = await api.call('GET', `/export/destinations-for-recipient?recipient_id=${recipient.id}`);
+    expect(models.body).toMatchObject({
+      data: { models: [{ model_name: model.name }] },
+      has_next: false,
+    });
+    const destinations = await api.call(
+      'GET',
+      `/export/destinations-for-recipient?recipient_id=${recipient.id}`,
+    );
     expect(at(destinations, 'data.destinations')).toHaveLength(12);
     expect(at(destinations, 'has_next')).toBe(false);
   });
@@ -91,11 +116,31 @@ describe('400', () => {
   test.each<[string, object, string]>([
     ['no name', { id_in_provider_system: 'x' }, 'recipient.name'],
     ['no tenant', { name: 'x' }, 'recipient.id_in_provider_system'],
-    ['an empty tenant', { name: 'x', id_in_provider_system: '' }, 'recipient.id_in_provider_system'],
-    ['a tenant that is no text', { name: 'x', id_in_provider_system: 17 }, 'recipient.id_in_provider_system'],
-    ['a name that is too long', { name: 'x'.repeat(256), id_in_provider_system: 'x' }, 'recipient.name'],
-    ['an unknown product', { name: 'x', id_in_provider_system: 'y', products: ['nope'] }, 'recipient.products[0]'],
-    ['products that are no list', { name: 'x', id_in_provider_system: 'y', products: 'a' }, 'recipient.products'],
+    [
+      'an empty tenant',
+      { name: 'x', id_in_provider_system: '' },
+      'recipient.id_in_provider_system',
+    ],
+    [
+      'a tenant that is no text',
+      { name: 'x', id_in_provider_system: 17 },
+      'recipient.id_in_provider_system',
+    ],
+    [
+      'a name that is too long',
+      { name: 'x'.repeat(256), id_in_provider_system: 'x' },
+      'recipient.name',
+    ],
+    [
+      'an unknown product',
+      { name: 'x', id_in_provider_system: 'y', products: ['nope'] },
+      'recipient.products[0]',
+    ],
+    [
+      'products that are no list',
+      { name: 'x', id_in_provider_system: 'y', products: 'a' },
+      'recipient.products',
+    ],
     [
       'a start that is no number',
       { name: 'x', id_in_provider_system: 'y', default_full_refresh_min_start_time_epoch: 'soon' },
@@ -118,31 +163,46 @@ describe('400', () => {
     expect(answer.body).toMatchObject({ errors: [{ path }] });
   });
 
-  test.each(['/models-for-recipient', '/destinations-for-recipient'])('%s without recipient_id', async (path) => {
-    const answer = await api.call('GET', path);
-    expect(answer.body).toMatchObject({ errors: [{ path: 'recipient_id', code: 'required' }] });
-  });
+  test.each(['/models-for-recipient', '/destinations-for-recipient'])(
+    '%s without recipient_id',
+    async (path) => {
+      const answer = await api.call('GET', path);
+      expect(answer.body).toMatchObject({ errors: [{ path: 'recipient_id', code: 'required' }] });
+    },
+  );
 });
 
 describe('404', () => {
-  test.each(['GET', 'PATCH', 'DELETE'])('%s of a recipient of the other environment', async (method) => {
-    const id = await createRecipient();
-    const body = method === 'PATCH' ? { body: { recipient: { name: 'x' } } } : {};
-    expect((await api.call(method, `/recipients/${id}`, { ...body, key: api.keys.staging })).status).toBe(404);
-  });
+  test.each(['GET', 'PATCH', 'DELETE'])(
+    '%s of a recipient of the other environment',
+    async (method) => {
+      const id = await createRecipient();
+      const body = method === 'PATCH' ? { body: { recipient: { name: 'x' } } } : {};
+      expect(
+        (await api.call(method, `/recipients/${id}`, { ...body, key: api.keys.staging })).status,
+      ).toBe(404);
+    },
+  );
 
-  test.each(['GET', 'PATCH', 'DELETE'])('%s of a product of the other environment', async (method) => {
-    const name = await createProduct();
-    const body = method === 'PATCH' ? { body: { product: { models: [] } } } : {};
-    expect((await api.call(method, `/products/${name}`, { ...body, key: api.keys.staging })).status).toBe(404);
-  });
+  test.each(['GET', 'PATCH', 'DELETE'])(
+    '%s of a product of the other environment',
+    async (method) => {
+      const name = await createProduct();
+      const body = method === 'PATCH' ? { body: { product: { models: [] } } } : {};
+      expect(
+        (await api.call(method, `/products/${name}`, { ...body, key: api.keys.staging })).status,
+      ).toBe(404);
+    },
+  );
 });
 
 describe('409', () => {
   test('a tenant that has a recipient', async () => {
     const id_in_provider_system = unique('tenant');
     await createRecipient({ id_in_provider_system });
-    const answer = await api.call('POST', '/recipients', { body: { recipient: { name: 'x', id_in_provider_system } } });
+    const answer = await api.call('POST', '/recipients', {
+      body: { recipient: { name: 'x', id_in_provider_system } },
+    });
     expect(answer.status).toBe(409);
   });
 
@@ -158,7 +218,9 @@ describe('409', () => {
   test('a product of the same name, and one that a recipient has', async () => {
     const product_name = await createProduct();
     await createRecipient({ products: [product_name] });
-    const again = await api.call('POST', '/products', { body: { product: { product_name, models: [] } } });
+    const again = await api.call('POST', '/products', {
+      body: { product: { product_name, models: [] } },
+    });
     expect(again.status).toBe(409);
     expect((await api.call('DELETE', `/products/${product_name}`)).status).toBe(409);
   });
@@ -183,7 +245,10 @@ describe('pages', () => {
       const position = JSON.parse(atob(query.get('cursor') ?? '')) as Record<string, string>;
       expect(Object.keys(position)).toEqual(['id', 'last_seen_sort_value']);
       const cursor = encodeURIComponent(btoa(JSON.stringify(position)));
-      answer = await api.call('GET', `/recipients?page_size=${query.get('page_size')}&cursor=${cursor}`);
+      answer = await api.call(
+        'GET',
+        `/recipients?page_size=${query.get('page_size')}&cursor=${cursor}`,
+      );
     }
   }
 
@@ -199,7 +264,9 @@ describe('pages', () => {
     await fill(2);
     const answer = await api.call('GET', '/export/recipients?page_size=1&order=asc');
     const url = textAt(answer, 'next_url');
-    expect(url).toMatch(/^https:\/\/waybill\.test\/export\/recipients\?page_size=1&order=asc&cursor=/);
+    expect(url).toMatch(
+      /^https:\/\/waybill\.test\/export\/recipients\?page_size=1&order=asc&cursor=/,
+    );
     expect(url).not.toContain('+');
     const next = await api.call('GET', url.replace('https://waybill.test', ''));
     expect(at(next, 'data.recipients.0.id')).not.toBe(at(answer, 'data.recipients.0.id'));
@@ -209,10 +276,20 @@ describe('pages', () => {
     await fill(2);
     const answer = await api.call('GET', '/recipients?page_size=1');
     const cursor = new URL(textAt(answer, 'next_url')).searchParams.get('cursor') ?? '';
-    const spellings = [cursor.replace(/=+$/, ''), cursor.replaceAll('+', '-').replaceAll('/', '_'), cursor.replaceAll('+', ' ')];
-    const wanted = await api.call('GET', `/recipients?page_size=1&cursor=${encodeURIComponent(cursor)}`);
+    const spellings = [
+      cursor.replace(/=+$/, ''),
+      cursor.replaceAll('+', '-').replaceAll('/', '_'),
+      cursor.replaceAll('+', ' '),
+    ];
+    const wanted = await api.call(
+      'GET',
+      `/recipients?page_size=1&cursor=${encodeURIComponent(cursor)}`,
+    );
     for (const spelling of spellings) {
-      const found = await api.call('GET', `/recipients?page_size=1&cursor=${encodeURIComponent(spelling)}`);
+      const found = await api.call(
+        'GET',
+        `/recipients?page_size=1&cursor=${encodeURIComponent(spelling)}`,
+      );
       expect(at(found, 'data.recipients')).toEqual(at(wanted, 'data.recipients'));
     }
   });
@@ -231,7 +308,10 @@ describe('pages', () => {
     [`cursor=${encode({ id: 'x', last_seen_sort_value: 'y' })}`, 'cursor'],
     [`cursor=${encode([])}`, 'cursor'],
     [`cursor=${encode({ id: 1, last_seen_sort_value: 2 })}`, 'cursor'],
-    [`cursor=${encode({ id: '0199aa00-0000-7000-8000-000000000001', last_seen_sort_value: '2026-02-30T00:00:00.000000Z' })}`, 'cursor'],
+    [
+      `cursor=${encode({ id: '0199aa00-0000-7000-8000-000000000001', last_seen_sort_value: '2026-02-30T00:00:00.000000Z' })}`,
+      'cursor',
+    ],
   ])('%s is refused', async (query, path) => {
     const answer = await api.call('GET', `/recipients?${query}`);
     expect(answer.status, answer.text).toBe(400);
@@ -247,7 +327,9 @@ describe('pages', () => {
     const whole = await api.call('GET', '/export/products');
     expect((at(whole, 'data.products') as unknown[]).length).toBeGreaterThan(10);
     expect(at(whole, 'has_next')).toBe(false);
-    const paged = await api.call('GET', '/products', { headers: { 'X-Prequel-Api-Version': '2023-12-01' } });
+    const paged = await api.call('GET', '/products', {
+      headers: { 'X-Prequel-Api-Version': '2023-12-01' },
+    });
     expect(at(paged, 'data.products')).toHaveLength(10);
   });
 });

@@ -28,7 +28,11 @@ const Recipient = z
   .openapi('Recipient');
 
 /** Compared as text, so kept as it came: nothing is trimmed. */
-const TenantId = z.string().min(1).max(255).openapi({ description: 'The value of the tenant column.' });
+const TenantId = z
+  .string()
+  .min(1)
+  .max(255)
+  .openapi({ description: 'The value of the tenant column.' });
 
 const StartEpoch = wireInteger({ min: 0, max: 253_402_300_799 });
 
@@ -168,7 +172,11 @@ export const recipients = createRouter()
     }),
     async (c) => {
       const { recipient_id: id } = c.req.valid('param');
-      await deleteRecipient(c.var.deps.db, { environment: c.var.environment, id, audit: auditOf(c) });
+      await deleteRecipient(c.var.deps.db, {
+        environment: c.var.environment,
+        id,
+        audit: auditOf(c),
+      });
       return c.json(success({}, 'Recipient deleted'), 200);
     },
   );

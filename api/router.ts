@@ -6,7 +6,8 @@ import { invalidInput } from './errors.ts';
 export function createRouter(): OpenAPIHono<AppEnv> {
   return new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
-      if (!result.success) throw invalidInput(result.error, 'data' in result ? result.data : undefined);
+      if (!result.success)
+        throw invalidInput(result.error, 'data' in result ? result.data : undefined);
     },
   });
 }

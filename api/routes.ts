@@ -31,6 +31,8 @@ function fault(description: string) {
 
 /** A JSON body that must be there. */
 export function body<T extends z.ZodType>(schema: T, example?: unknown) {
-  return { required: true as const, content: { 'application/json': { schema, ...(example !== undefined && { example }) } } };
+  return {
+    required: true as const,
+    content: { 'application/json': { schema, ...(example !== undefined && { example }) } },
+  };
 }
-

@@ -10,7 +10,8 @@ export interface Field {
 /** The field behind `optional`, `nullable`, `default` and the like; their metadata counts too. */
 export function fieldOf(schema: z.core.$ZodType): Field {
   const chain = unwrap(schema);
-  const has = (name: 'secret' | 'place') => chain.some((part) => z.globalRegistry.get(part)?.[name] === true);
+  const has = (name: 'secret' | 'place') =>
+    chain.some((part) => z.globalRegistry.get(part)?.[name] === true);
   return { schema: chain.at(-1) ?? schema, isSecret: has('secret'), isPlace: has('place') };
 }
 
@@ -21,7 +22,8 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType[] {
 }
 
 function innerOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
-  if (schema instanceof z.ZodPipe) return schema.in instanceof z.ZodTransform ? schema.out : schema.in;
+  if (schema instanceof z.ZodPipe)
+    return schema.in instanceof z.ZodTransform ? schema.out : schema.in;
   const wrapped =
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodNullable ||

@@ -17,10 +17,17 @@ export interface Settings {
 const storedSecret = 'stored';
 
 /** The vendor's schema for the role. @throws Failure `invalid` for a vendor that is not served. */
-export function settingsSchema(registry: ConnectorRegistry, role: ConnectionRole, vendor: string): z.ZodObject {
+export function settingsSchema(
+  registry: ConnectorRegistry,
+  role: ConnectionRole,
+  vendor: string,
+): z.ZodObject {
   const schema = registry.get(vendor)?.[role];
   if (schema !== undefined) return schema;
-  const served = [...registry.values()].filter((one) => one[role] !== undefined).map(kindOf).sort();
+  const served = [...registry.values()]
+    .filter((one) => one[role] !== undefined)
+    .map(kindOf)
+    .sort();
   const message = `Vendor "${vendor.slice(0, 60)}" is not served as a ${role} by this version of Waybill; served: ${served.join(', ')}.`;
   throw invalid([{ path: `${role}.vendor`, code: 'unknown_vendor', message }]);
 }
@@ -48,15 +55,26 @@ export interface StoredSettings {
  * The stored block with a patch laid on it, checked as a whole. Secrets that the patch leaves out, empties
  * or nulls are not in the result: they stay as they are stored.
  */
-export function patchSettings(schema: z.ZodObject, stored: StoredSettings, patch: { block: unknown; path: string }) {
+export function patchSettings(
+  schema: z.ZodObject,
+  stored: StoredSettings,
+  patch: { block: unknown; path: string },
+) {
   if (patch.block !== undefined && !isJsonObject(patch.block)) {
-    throw invalid([{ path: patch.path, code: 'invalid_type', message: `${patch.path} must be an object.` }]);
+    throw invalid([
+      { path: patch.path, code: 'invalid_type', message: `${patch.path} must be an object.` },
+    ]);
   }
   const merged = deepMerge(stored.settings, patch.block ?? {});
   const used = dropOtherMethods(schema, merged);
   const isStillUsed = (path: string) => isJsonObject(valueAt(used, path.split('.').slice(0, -1)));
-  const kept = stored.secretPaths.filter((path) => isStillUsed(path) && isUnset(valueAt(merged, path.split('.'))));
-  const complete = kept.reduce((block, path) => setAt(block, path.split('.'), storedSecret), merged);
+  const kept = stored.secretPaths.filter(
+    (path) => isStillUsed(path) && isUnset(valueAt(merged, path.split('.'))),
+  );
+  const complete = kept.reduce(
+    (block, path) => setAt(block, path.split('.'), storedSecret),
+    merged,
+  );
   const { settings, secrets } = parseSettings(schema, complete, patch.path);
   const changed = kept.reduce((block, path) => setAt(block, path.split('.'), undefined), secrets);
   return { settings, secrets: toJson(changed), keptSecretPaths: kept };
@@ -142,7 +160,9 @@ export function echoSettings(schema: z.ZodObject | undefined, settings: JsonObje
 /** A fingerprint of where the rows physically land: equal for two blocks that point at the same place. */
 export function placeOf(schema: z.ZodObject, vendor: string, settings: JsonObject): string {
   const parts = placesIn(schema, settings, '');
-  return createHash('sha256').update(JSON.stringify([vendor, ...parts])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([vendor, ...parts]))
+    .digest('hex');
 }
 
 function placesIn(schema: z.core.$ZodType, block: JsonObject, above: string): [string, string][] {

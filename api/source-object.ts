@@ -12,18 +12,25 @@ export const Source = z
     vendor: z.string(),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
-    is_reachable: z.boolean().nullable().openapi({ description: 'What the last connection test said.' }),
+    is_reachable: z
+      .boolean()
+      .nullable()
+      .openapi({ description: 'What the last connection test said.' }),
     last_checked_at: z.iso.datetime().nullable(),
   })
   .openapi('Source');
 
 export const SourceInput = z
   .looseObject({ vendor: z.string().min(1), name: Name })
-  .openapi('SourceInput', { description: 'With the connection block under the name of its vendor.' });
+  .openapi('SourceInput', {
+    description: 'With the connection block under the name of its vendor.',
+  });
 
 export const SourcePatch = z
   .looseObject({ vendor: z.string().optional(), name: Name.optional() })
-  .openapi('SourcePatch', { description: 'Only what changes; objects are merged, secrets left out stay.' });
+  .openapi('SourcePatch', {
+    description: 'Only what changes; objects are merged, secrets left out stay.',
+  });
 
 export const sourceExample = {
   source: {

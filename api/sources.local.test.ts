@@ -75,34 +75,52 @@ describe('200', () => {
 
   test('a patch is laid on what is stored, and numbers may come as text', async () => {
     const id = await createSource({}, { schema: 'app' });
-    const changed = await patch(id, { postgres: { port: '6432', password_auth: { username: 'other' } } });
+    const changed = await patch(id, {
+      postgres: { port: '6432', password_auth: { username: 'other' } },
+    });
     expect(changed.status, changed.text).toBe(200);
     const read = await api.call('GET', `/export/sources/"${id}"`);
-    const postgres = { host: 'db.example.com', port: 6432, schema: 'app', password_auth: { username: 'other' } };
+    const postgres = {
+      host: 'db.example.com',
+      port: 6432,
+      schema: 'app',
+      password_auth: { username: 'other' },
+    };
     expect(read.body).toMatchObject({ data: { source: { postgres } } });
-    expect(await opened(id)).toMatchObject({ ...postgres, password_auth: { username: 'other', password: canary } });
+    expect(await opened(id)).toMatchObject({
+      ...postgres,
+      password_auth: { username: 'other', password: canary },
+    });
   });
 
-  test.each([['absent', {}], ['empty', { password: '' }], ['null', { password: null }]])(
-    'a secret that is %s in a patch stays as it is stored',
-    async (_, password_auth) => {
-      const id = await createSource();
-      const changed = await patch(id, { postgres: { host: 'other.example.com', password_auth } });
-      expect(changed.status, changed.text).toBe(200);
-      expect(await opened(id)).toMatchObject({ host: 'other.example.com', password_auth: { password: canary } });
-    },
-  );
+  test.each([
+    ['absent', {}],
+    ['empty', { password: '' }],
+    ['null', { password: null }],
+  ])('a secret that is %s in a patch stays as it is stored', async (_, password_auth) => {
+    const id = await createSource();
+    const changed = await patch(id, { postgres: { host: 'other.example.com', password_auth } });
+    expect(changed.status, changed.text).toBe(200);
+    expect(await opened(id)).toMatchObject({
+      host: 'other.example.com',
+      password_auth: { password: canary },
+    });
+  });
 
   test('a new secret in a patch replaces the stored one', async () => {
     const id = await createSource();
     await patch(id, { postgres: { password_auth: { password: 'fresh' } } });
-    expect(await opened(id)).toMatchObject({ password_auth: { username: 'waybill', password: 'fresh' } });
+    expect(await opened(id)).toMatchObject({
+      password_auth: { username: 'waybill', password: 'fresh' },
+    });
   });
 
   test('null resets an optional field to its default', async () => {
     const id = await createSource({}, { port: 6432, schema: 'app' });
     const changed = await patch(id, { postgres: { port: null, schema: null } });
-    expect(changed.body).toMatchObject({ data: { source: { postgres: { port: 5432, schema: null } } } });
+    expect(changed.body).toMatchObject({
+      data: { source: { postgres: { port: 5432, schema: null } } },
+    });
   });
 
   test('an object that was read can be sent back whole', async () => {
@@ -141,11 +159,15 @@ describe('200', () => {
     const id = await createSource();
     await patch(id, { postgres: { password_auth: { password: `${canary} again` } } });
     await api.call('DELETE', `/sources/${id}`);
-    const { rows } = await api.metadata.db.$client.query<{ event_type: string; actor_type: string }>(
-      /*sql*/ `select * from audit_log where resource_id = $1 order by at, id`,
-      [id],
-    );
-    expect(rows.map((row) => row.event_type)).toEqual(['SOURCE_ADD', 'SOURCE_UPDATE', 'SOURCE_DELETE']);
+    const { rows } = await api.metadata.db.$client.query<{
+      event_type: string;
+      actor_type: string;
+    }>(/*sql*/ `select * from audit_log where resource_id = $1 order by at, id`, [id]);
+    expect(rows.map((row) => row.event_type)).toEqual([
+      'SOURCE_ADD',
+      'SOURCE_UPDATE',
+      'SOURCE_DELETE',
+    ]);
     expect(new Set(rows.map((row) => row.actor_type))).toEqual(new Set(['api_key']));
     expect(JSON.stringify(rows)).not.toContain('canary');
   });
@@ -156,22 +178,54 @@ describe('400', () => {
   test.each<[string, unknown, object]>([
     ['no wrapper', { vendor: 'postgres', name: 'x' }, required('source')],
     ['no vendor', { source: { name: 'x' } }, required('source.vendor')],
-    ['another vendor', sourceBody({ vendor: 'snowflake' }), { path: 'source.vendor', code: 'unknown_vendor' }],
+    [
+      'another vendor',
+      sourceBody({ vendor: 'snowflake' }),
+      { path: 'source.vendor', code: 'unknown_vendor' },
+    ],
     ['a vendor of the language', sourceBody({ vendor: 'constructor' }), { code: 'unknown_vendor' }],
     ['no name', sourceBody({ name: undefined }), required('source.name')],
     ['an empty name', sourceBody({ name: ' ' }), { path: 'source.name' }],
-    ['a name of another type', sourceBody({ name: 7 }), { path: 'source.name', message: 'source.name must be text.' }],
+    [
+      'a name of another type',
+      sourceBody({ name: 7 }),
+      { path: 'source.name', message: 'source.name must be text.' },
+    ],
     ['no block', sourceBody({ postgres: undefined }), { path: 'source.postgres' }],
     ['a block that is no object', sourceBody({ postgres: [] }), { path: 'source.postgres' }],
     ['no host', sourceBody({}, { host: undefined }), required('source.postgres.host')],
     ['a null host', sourceBody({}, { host: null }), { path: 'source.postgres.host' }],
-    ['no password', sourceBody({}, { password_auth: { username: 'x' } }), required('source.postgres.password_auth.password')],
-    ['an empty password', sourceBody({}, { password_auth: { username: 'x', password: '' } }), { path: 'source.postgres.password_auth.password' }],
+    [
+      'no password',
+      sourceBody({}, { password_auth: { username: 'x' } }),
+      required('source.postgres.password_auth.password'),
+    ],
+    [
+      'an empty password',
+      sourceBody({}, { password_auth: { username: 'x', password: '' } }),
+      { path: 'source.postgres.password_auth.password' },
+    ],
     ['a port that is no number', sourceBody({}, { port: 'abc' }), { path: 'source.postgres.port' }],
-    ['a port beyond all ports', sourceBody({}, { port: 70_000 }), { path: 'source.postgres.port', message: expect.stringContaining('at most 65535') }],
-    ['a flag as text', sourceBody({}, { disable_ssl: 'yes' }), { message: 'source.postgres.disable_ssl must be true or false.' }],
-    ['another way to log in', sourceBody({}, { auth_method: 'aws_iam_role' }), { path: 'source.postgres.auth_method' }],
-    ['a tunnel', sourceBody({}, { use_ssh_tunnel: true }), { path: 'source.postgres.use_ssh_tunnel' }],
+    [
+      'a port beyond all ports',
+      sourceBody({}, { port: 70_000 }),
+      { path: 'source.postgres.port', message: expect.stringContaining('at most 65535') },
+    ],
+    [
+      'a flag as text',
+      sourceBody({}, { disable_ssl: 'yes' }),
+      { message: 'source.postgres.disable_ssl must be true or false.' },
+    ],
+    [
+      'another way to log in',
+      sourceBody({}, { auth_method: 'aws_iam_role' }),
+      { path: 'source.postgres.auth_method' },
+    ],
+    [
+      'a tunnel',
+      sourceBody({}, { use_ssh_tunnel: true }),
+      { path: 'source.postgres.use_ssh_tunnel' },
+    ],
   ])('%s', async (_, body, error) => {
     const answer = await api.call('POST', '/sources', { body });
     expect(answer.status, answer.text).toBe(400);
@@ -184,7 +238,11 @@ describe('400', () => {
     const answer = await api.call('POST', '/sources', { body });
     expect(answer.body).toMatchObject({
       message: expect.stringContaining('2 more in errors'),
-      errors: [{ path: 'source.postgres.host' }, { path: 'source.postgres.port' }, { path: 'source.postgres.database' }],
+      errors: [
+        { path: 'source.postgres.host' },
+        { path: 'source.postgres.port' },
+        { path: 'source.postgres.database' },
+      ],
     });
   });
 
@@ -202,12 +260,15 @@ describe('400', () => {
 });
 
 describe('404', () => {
-  test.each(['GET', 'PATCH', 'DELETE'])('%s of an object of the other environment', async (method) => {
-    const id = await createSource();
-    const body = method === 'PATCH' ? { body: { source: { name: 'x' } } } : {};
-    const answer = await api.call(method, `/sources/${id}`, { ...body, key: api.keys.staging });
-    expect(answer.status).toBe(404);
-  });
+  test.each(['GET', 'PATCH', 'DELETE'])(
+    '%s of an object of the other environment',
+    async (method) => {
+      const id = await createSource();
+      const body = method === 'PATCH' ? { body: { source: { name: 'x' } } } : {};
+      const answer = await api.call(method, `/sources/${id}`, { ...body, key: api.keys.staging });
+      expect(answer.status).toBe(404);
+    },
+  );
 });
 
 describe('409', () => {
@@ -217,7 +278,10 @@ describe('409', () => {
     const answer = await api.call('POST', '/sources', { body: sourceBody({ name }) });
     expect(answer.status).toBe(409);
     expect(answer.body).toMatchObject({ errors: [{ path: 'source.name', code: 'taken' }] });
-    const elsewhere = await api.call('POST', '/sources', { body: sourceBody({ name }), key: api.keys.staging });
+    const elsewhere = await api.call('POST', '/sources', {
+      body: sourceBody({ name }),
+      key: api.keys.staging,
+    });
     expect(elsewhere.status).toBe(200);
   });
 

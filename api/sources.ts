@@ -81,7 +81,10 @@ export const sources = createRouter()
       path: '/sources/{source_id}',
       tags: ['Sources'],
       summary: 'Change a source',
-      request: { params, body: body(wrapped('source', SourcePatch), { source: { postgres: { schema: 'app' } } }) },
+      request: {
+        params,
+        body: body(wrapped('source', SourcePatch), { source: { postgres: { schema: 'app' } } }),
+      },
       responses: answers(singleOf('source', Source), 400, 401, 404, 409),
     }),
     async (c) => {
@@ -93,7 +96,13 @@ export const sources = createRouter()
       const isEmpty = connection === undefined && patch.name === undefined;
       const source = isEmpty
         ? stored
-        : await updateSource(deps.db, { environment, id, name: patch.name, connection, audit: auditOf(c) });
+        : await updateSource(deps.db, {
+            environment,
+            id,
+            name: patch.name,
+            connection,
+            audit: auditOf(c),
+          });
       return c.json(success({ source: presenter(c.var)(source) }, 'Source updated'), 200);
     },
   )

@@ -21,15 +21,23 @@ const outcome = {
 const tried = z.looseObject({ vendor: z.string() });
 
 export const SourceTest = envelopeOf(z.object({ ...outcome, source: tried }).openapi('SourceTest'));
-export const DestinationTest = envelopeOf(z.object({ ...outcome, destination: tried }).openapi('DestinationTest'));
+export const DestinationTest = envelopeOf(
+  z.object({ ...outcome, destination: tried }).openapi('DestinationTest'),
+);
 
 /** What a worker found, in the words of the API. */
 export function presentReport(report: ConnectionReport, publicUrl: string) {
   const failed = report.findings.find(({ status }) => status === 'error');
   return {
-    status: failed === undefined && report.error === null ? ('success' as const) : ('error' as const),
+    status:
+      failed === undefined && report.error === null ? ('success' as const) : ('error' as const),
     message: failed?.message ?? report.error?.message ?? 'The connection works.',
     error: report.error && presentError(report.error, publicUrl),
-    checks: report.findings.map(({ name, status, message, fix }) => ({ name, status, message, fix: fix ?? null })),
+    checks: report.findings.map(({ name, status, message, fix }) => ({
+      name,
+      status,
+      message,
+      fix: fix ?? null,
+    })),
   };
 }

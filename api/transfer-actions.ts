@@ -28,7 +28,8 @@ export const transferActions = createRouter()
       const transfer = await cancelTransfer(deps.db, { environment, id, actor });
       // The mark is in the row first: asked again after a failure here, the workflow is told again.
       if (transfer.status === 'RUNNING') await deps.workflows.cancelTransfer(id);
-      const message = transfer.status === 'RUNNING' ? 'Transfer asked to stop' : 'Transfer cancelled';
+      const message =
+        transfer.status === 'RUNNING' ? 'Transfer asked to stop' : 'Transfer cancelled';
       return c.json(success({ transfer: await transferOut(c, transfer) }, message), 200);
     },
   )

@@ -7,7 +7,9 @@ import { CommaList, QueryInstant } from './inputs.ts';
 /** Query fields that lists of transfers have in common. */
 export const TransferFilters = z.object({
   status: CommaList.openapi({ description: 'Several values separated by commas; in either case.' }),
-  include_tags: CommaList.openapi({ description: '`key.value`, several separated by commas; all must match.' }),
+  include_tags: CommaList.openapi({
+    description: '`key.value`, several separated by commas; all must match.',
+  }),
   ended_before: QueryInstant.openapi({ description: 'Exclusive.' }),
   ended_after: QueryInstant.openapi({ description: 'Inclusive.' }),
 });

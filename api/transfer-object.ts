@@ -96,7 +96,10 @@ function presentSnapshot({ modelId, modelName, revisionId }: TransferModelRecord
   return { model_id: modelId, model_name: modelName, revision_id: revisionId };
 }
 
-function presentMetrics(model: TransferModelRecord, publicUrl: string): z.infer<typeof ModelMetrics> {
+function presentMetrics(
+  model: TransferModelRecord,
+  publicUrl: string,
+): z.infer<typeof ModelMetrics> {
   const { error } = model;
   return {
     model_id: model.modelId,
@@ -112,7 +115,10 @@ function presentMetrics(model: TransferModelRecord, publicUrl: string): z.infer<
   };
 }
 
-function sum(models: readonly TransferModelRecord[], of: (model: TransferModelRecord) => number): number {
+function sum(
+  models: readonly TransferModelRecord[],
+  of: (model: TransferModelRecord) => number,
+): number {
   return models.reduce((total, model) => total + of(model), 0);
 }
 

@@ -26,7 +26,11 @@ const TransferInput = z
   .object({
     full_refresh: z.boolean().nullish(),
     is_debug_mode: z.boolean().nullish(),
-    models: z.array(Name).max(1000).nullish().openapi({ description: 'None: all of the destination.' }),
+    models: z
+      .array(Name)
+      .max(1000)
+      .nullish()
+      .openapi({ description: 'None: all of the destination.' }),
     start_transfer_window_at: Instant.nullish(),
     end_transfer_window_at: Instant.nullish(),
     tags: z.record(tagText, tagText).nullish(),
@@ -39,7 +43,9 @@ const Headers = z.object({
     .min(1)
     .max(255)
     .optional()
-    .openapi({ description: 'Kept 24 hours: the same body gives the same transfer, another one is 409.' }),
+    .openapi({
+      description: 'Kept 24 hours: the same body gives the same transfer, another one is 409.',
+    }),
 });
 
 const ofDestination = z.object({ destination_id: PathId });
@@ -53,7 +59,11 @@ export const transfers = createRouter()
       path: '/destinations/{destination_id}/transfer',
       tags: ['Transfers'],
       summary: 'Start a transfer',
-      request: { params: ofDestination, headers: Headers, body: body(TransferInput, { full_refresh: false }) },
+      request: {
+        params: ofDestination,
+        headers: Headers,
+        body: body(TransferInput, { full_refresh: false }),
+      },
       responses: answers(envelopeOf(z.object({ transfer_id: z.uuid() })), 400, 401, 404, 409),
     }),
     async (c) => {
@@ -72,7 +82,8 @@ export const transfers = createRouter()
         endWindowAt: input.end_transfer_window_at ?? undefined,
         tags: input.tags ?? undefined,
         actor,
-        idempotency: key === undefined ? undefined : { key, bodyHash: hashOf([destinationId, input]) },
+        idempotency:
+          key === undefined ? undefined : { key, bodyHash: hashOf([destinationId, input]) },
       });
       await ring(c, destinationId, submission);
       return c.json(success({ transfer_id: submission.transferId }, messageOf(submission)), 200);
@@ -85,7 +96,11 @@ export const transfers = createRouter()
       path: '/transfers',
       tags: ['Transfers'],
       summary: 'List transfers',
-      request: { query: PageQuery.extend(TransferFilters.shape).extend({ destination_id: z.string().optional() }) },
+      request: {
+        query: PageQuery.extend(TransferFilters.shape).extend({
+          destination_id: z.string().optional(),
+        }),
+      },
       responses: answers(pageOf('transfers', Transfer), 400, 401),
     }),
     async (c) => {
@@ -108,7 +123,9 @@ export const transfers = createRouter()
       summary: 'List the transfers of a destination',
       request: {
         params: ofDestination,
-        query: PageQuery.extend(TransferFilters.shape).extend({ count: PageQuery.shape.page_size.optional() }),
+        query: PageQuery.extend(TransferFilters.shape).extend({
+          count: PageQuery.shape.page_size.optional(),
+        }),
       },
       responses: answers(pageOf('transfers', Transfer), 400, 401, 404),
     }),
@@ -159,7 +176,11 @@ async function pageOfTransfers(c: Context<AppEnv>, page: Page<TransferRecord>) {
 }
 
 /** The row is what counts: where the engine is away, `reconcile` rings later, so the answer is a success. */
-async function ring(c: Context<AppEnv>, destinationId: string, submission: Submission): Promise<void> {
+async function ring(
+  c: Context<AppEnv>,
+  destinationId: string,
+  submission: Submission,
+): Promise<void> {
   if (submission.outcome === 'duplicate') return;
   const { workflows, log } = c.get('deps');
   const { transferId } = submission;

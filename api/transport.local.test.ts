@@ -31,18 +31,24 @@ describe('200', () => {
     '/sources?page_size=5',
   ])('%s is the list of sources', async (path) => {
     const answer = await api.call('GET', path);
-    expect(answer.body).toMatchObject({ status: 'success', data: { sources: [] }, has_next: false });
+    expect(answer.body).toMatchObject({
+      status: 'success',
+      data: { sources: [] },
+      has_next: false,
+    });
   });
 
-  test.each(['text/plain;charset=UTF-8', 'application/json', 'application/x-www-form-urlencoded', undefined])(
-    'a body is JSON also as %s',
-    async (contentType) => {
-      const recipient = { name: 'R', id_in_provider_system: `of ${contentType}` };
-      const headers = contentType === undefined ? {} : { 'Content-Type': contentType };
-      const answer = await api.call('POST', '/recipients', { body: { recipient }, headers });
-      expect(answer.status, answer.text).toBe(200);
-    },
-  );
+  test.each([
+    'text/plain;charset=UTF-8',
+    'application/json',
+    'application/x-www-form-urlencoded',
+    undefined,
+  ])('a body is JSON also as %s', async (contentType) => {
+    const recipient = { name: 'R', id_in_provider_system: `of ${contentType}` };
+    const headers = contentType === undefined ? {} : { 'Content-Type': contentType };
+    const answer = await api.call('POST', '/recipients', { body: { recipient }, headers });
+    expect(answer.status, answer.text).toBe(200);
+  });
 
   test('the supported version may be named', async () => {
     const headers = { 'X-Prequel-Api-Version': '2023-12-01' };
@@ -52,23 +58,29 @@ describe('200', () => {
   test('the process says that it runs and that all parts are there', async () => {
     expect((await api.call('GET', '/healthz', { key: null })).status).toBe(200);
     const ready = await api.call('GET', '/readyz', { key: null });
-    expect(ready.body).toMatchObject({ data: { database: 'ok', migrations: 'ok', temporal: 'ok' } });
+    expect(ready.body).toMatchObject({
+      data: { database: 'ok', migrations: 'ok', temporal: 'ok' },
+    });
   });
 });
 
 describe('204', () => {
-  test.each(['/destinations', '/export/destinations/x', '/nowhere'])('a preflight of %s needs no key', async (path) => {
-    const { status, headers } = await api.call('OPTIONS', path, { key: null });
-    expect(status).toBe(204);
-    expect(headers.get('access-control-allow-origin')).toBe('*');
-    const methods = headers.get('access-control-allow-methods') ?? '';
-    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) expect(methods).toContain(method);
-    const allowed = headers.get('access-control-allow-headers')?.toLowerCase() ?? '';
-    for (const header of ['authorization', 'x-app-id', 'x-prequel-api-version', 'content-type']) {
-      expect(allowed).toContain(header);
-    }
-    expect(allowed).not.toContain('x-api-key');
-  });
+  test.each(['/destinations', '/export/destinations/x', '/nowhere'])(
+    'a preflight of %s needs no key',
+    async (path) => {
+      const { status, headers } = await api.call('OPTIONS', path, { key: null });
+      expect(status).toBe(204);
+      expect(headers.get('access-control-allow-origin')).toBe('*');
+      const methods = headers.get('access-control-allow-methods') ?? '';
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+        expect(methods).toContain(method);
+      const allowed = headers.get('access-control-allow-headers')?.toLowerCase() ?? '';
+      for (const header of ['authorization', 'x-app-id', 'x-prequel-api-version', 'content-type']) {
+        expect(allowed).toContain(header);
+      }
+      expect(allowed).not.toContain('x-api-key');
+    },
+  );
 });
 
 describe('400', () => {
@@ -95,9 +107,12 @@ describe('400', () => {
     expect(textAt(answer, 'message')).toContain('2023-12-01');
   });
 
-  test.each(['/products/a%00b', '/sources?name=%00', '/models/%00'])('%s holds a NUL', async (path) => {
-    expect((await api.call('GET', path)).status).toBe(400);
-  });
+  test.each(['/products/a%00b', '/sources?name=%00', '/models/%00'])(
+    '%s holds a NUL',
+    async (path) => {
+      expect((await api.call('GET', path)).status).toBe(400);
+    },
+  );
 });
 
 describe('401', () => {
@@ -118,7 +133,9 @@ describe('401', () => {
   });
 
   test('the key wins over a bearer', async () => {
-    expect((await api.call('GET', '/', { headers: { Authorization: 'Bearer x' } })).status).toBe(200);
+    expect((await api.call('GET', '/', { headers: { Authorization: 'Bearer x' } })).status).toBe(
+      200,
+    );
   });
 });
 
@@ -185,7 +202,10 @@ describe('500 and 503', () => {
     const answer = await waiting.call('GET', '/readyz', { key: null });
     expect(answer.status).toBe(503);
     expect(answer.body).toMatchObject({
-      errors: [{ path: 'migrations', message: expect.stringContaining('0007_more') }, { path: 'temporal' }],
+      errors: [
+        { path: 'migrations', message: expect.stringContaining('0007_more') },
+        { path: 'temporal' },
+      ],
     });
   });
 
@@ -196,7 +216,10 @@ describe('500 and 503', () => {
     const answer = await alone.call('GET', '/sources');
     expect(answer.status).toBe(500);
     expect(answer.text).not.toContain('select');
-    expect(answer.body).toMatchObject({ status: 'error', request_id: answer.headers.get('x-request-id') });
+    expect(answer.body).toMatchObject({
+      status: 'error',
+      request_id: answer.headers.get('x-request-id'),
+    });
     expect(alone.logged.join()).toContain('42P01');
   });
 });
@@ -208,5 +231,6 @@ test('a line is logged for each request, without its body and its key', async ()
   const line = api.logged.find((entry) => entry.includes(requestId)) ?? '';
   expect(JSON.parse(line)).toMatchObject({ method: 'POST', route: '/recipients', status: 200 });
   const all = api.logged.join();
-  for (const secret of ['unlogged-name', 'unlogged-id', api.keys.prod]) expect(all).not.toContain(secret);
+  for (const secret of ['unlogged-name', 'unlogged-id', api.keys.prod])
+    expect(all).not.toContain(secret);
 });

@@ -21,7 +21,8 @@ try {
   await main();
 } catch (error) {
   const failure = toFailure(error);
-  const cause = failure.kind === 'bug' && failure.cause instanceof Error ? `: ${failure.cause.stack}` : '';
+  const cause =
+    failure.kind === 'bug' && failure.cause instanceof Error ? `: ${failure.cause.stack}` : '';
   process.stderr.write(`waybill api: ${failure.message}${cause}\n`);
   process.exitCode = 1;
 }
@@ -35,7 +36,11 @@ async function main(): Promise<void> {
   const client = connectTemporal(config.temporal);
   const app = Promise.withResolvers<ReturnType<typeof createApp>>();
   const fetch = async (request: Request) => (await app.promise).fetch(request);
-  const { server, port } = await listen({ fetch, hostname: config.api.host, port: config.api.port });
+  const { server, port } = await listen({
+    fetch,
+    hostname: config.api.host,
+    port: config.api.port,
+  });
   app.resolve(
     createApp({
       db,

@@ -23,10 +23,12 @@ export function createAnswerCheck(document: JsonObject): (answer: Answered) => v
     const place = `${method} ${operation.path} ${status}`;
     const isOurFault = status === 413 || status >= 500 || status === 400;
     if (response === undefined && isOurFault) return;
-    const schema = known.get(place) ?? toZod(document, must(response, `an answer declared for ${place}`));
+    const schema =
+      known.get(place) ?? toZod(document, must(response, `an answer declared for ${place}`));
     known.set(place, schema);
     const checked = schema.safeParse(body);
-    if (!checked.success) throw new Error(`${place} is not as documented: ${checked.error.message}`);
+    if (!checked.success)
+      throw new Error(`${place} is not as documented: ${checked.error.message}`);
   };
 }
 
@@ -50,7 +52,9 @@ function listOperations(document: JsonObject): Operation[] {
 
 function toZod(document: JsonObject, response: Json): z.ZodType {
   const content = asObject(asObject(asObject(response)['content'])['application/json']);
-  return z.fromJSONSchema(inline(document, must(content['schema'], 'a schema')) as Parameters<typeof z.fromJSONSchema>[0]);
+  return z.fromJSONSchema(
+    inline(document, must(content['schema'], 'a schema')) as Parameters<typeof z.fromJSONSchema>[0],
+  );
 }
 
 /** The schema with every reference replaced by what it points at; ours do not recur. */
@@ -59,7 +63,10 @@ function inline(document: JsonObject, schema: Json): Json {
   if (!isJsonObject(schema)) return schema;
   const reference = schema['$ref'];
   if (typeof reference === 'string') {
-    const found = reference.replace('#/', '').split('/').reduce<Json>((below, key) => must(asObject(below)[key], reference), document);
+    const found = reference
+      .replace('#/', '')
+      .split('/')
+      .reduce<Json>((below, key) => must(asObject(below)[key], reference), document);
     return inline(document, found);
   }
   const entries = Object.entries(schema).filter(([key]) => key !== 'example');

@@ -55,7 +55,8 @@ export async function createTestApi(overrides: Partial<AppDeps> = {}): Promise<T
   const { db } = metadata;
   const workflows = createFakeWorkflows(metadata);
   const logged: string[] = [];
-  const write = (fields: object, message: string) => void logged.push(JSON.stringify({ ...fields, message }));
+  const write = (fields: object, message: string) =>
+    void logged.push(JSON.stringify({ ...fields, message }));
   const deps: AppDeps = {
     db,
     sealer: testSealer,
@@ -82,13 +83,22 @@ export async function createTestApi(overrides: Partial<AppDeps> = {}): Promise<T
     check({ method, path: canonicalPath(request), status: response.status, body });
     return { status: response.status, headers: response.headers, text, body };
   };
-  return { metadata, deps, workflows, keys, logged, call, [Symbol.asyncDispose]: () => metadata[Symbol.asyncDispose]() };
+  return {
+    metadata,
+    deps,
+    workflows,
+    keys,
+    logged,
+    call,
+    [Symbol.asyncDispose]: () => metadata[Symbol.asyncDispose](),
+  };
 }
 
 function toRequest(method: string, options: CallOptions, usualKey: string): RequestInit {
   const key = options.key === undefined ? usualKey : options.key;
   const headers = { ...(key !== null && { 'X-API-KEY': key }), ...options.headers };
-  const body = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+  const body =
+    options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
   return { method, headers, ...(body !== undefined && { body }) };
 }
 
@@ -111,7 +121,8 @@ function createFakeWorkflows({ db }: Metadata): FakeWorkflows {
     async runProbe(probe) {
       probes.push(probe);
       const { probeId: id, environment } = probe;
-      if (fake.report === undefined) throw new Failure('unavailable', 'No worker answered within 20 s.');
+      if (fake.report === undefined)
+        throw new Failure('unavailable', 'No worker answered within 20 s.');
       await finishProbe(db, { environment, id, result: fake.report });
     },
     describeTransfer: async () => 'not_found',
