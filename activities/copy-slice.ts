@@ -68,7 +68,10 @@ interface Pass {
   readonly isLast: boolean;
 }
 
-/** A catch-up takes a fence of its own before it reads; the main pass has the plan's. */
+/**
+ * A catch-up takes a fence of its own before it reads. The main pass has the one it began with, which is
+ * older than the plan's where the load of an earlier transfer goes on: its rows were read before this plan.
+ */
 async function openPass(
   source: Source,
   { run, table, load }: { run: ModelRun; table: SharedTable; load: Load },
@@ -76,7 +79,9 @@ async function openPass(
   const { progress } = load;
   const { fence, decision, lookbackSeconds } = planOf(run);
   const isLast = isLastSlice(progress, fence);
-  if (progress.pass === 0) return { window: decision.window, fence, isLast };
+  if (progress.pass === 0) {
+    return { window: decision.window, fence: { ...fence, at: progress.fence }, isLast };
+  }
   const window = catchUpWindow({ progress, window: decision.window, lookbackSeconds });
   return {
     window: must(window, 'window of a catch-up'),
