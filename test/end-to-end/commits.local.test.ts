@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { System } from '../harness/system.ts';
+import { createSystem } from '../harness/system.ts';
+import { submit, transfer, waitForEnd } from '../harness/transfers.ts';
+import type { Customer, Vendor } from '../harness/vendor.ts';
+import {
+  connect,
+  createCustomer,
+  createVendor,
+  fill,
+  rowsAtCustomer,
+  rowsAtSource,
+} from '../harness/vendor.ts';
+
+let system: System;
+let vendor: Vendor;
+
+beforeAll(async () => {
+  // Without a lookback only the fence and the watermark are left to find what comes late.
+  system = await createSystem({ lookbackSeconds: 0, limits: { batchRowsMax: 100 } });
+  vendor = await createVendor(system);
+});
+
+afterAll(async () => {
+  await vendor[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+async function expectEqual(customer: Customer): Promise<void> {
+  expect(await rowsAtCustomer(customer)).toEqual(await rowsAtSource(vendor, customer.tenant));
+}
+
+const insert = /*sql*/ `insert into orders (tenant, id, note, changed_at) values ($1, $2, $3, now())`;
+
+test('a transaction that commits after the transfer arrives with the next one', async () => {
+  await fill(vendor.sql, 'late', { rows: 50 });
+  await using customer = await createCustomer(system, { vendor, tenant: 'late' });
+  await transfer(system, customer.destinationId);
+  const late = await connect(vendor.database);
+  await late.query(/*sql*/ `begin`);
+  await late.query(insert, ['late', 1000, 'commits late']);
+  // Longer than the margin that every fence keeps from the present.
+  await vendor.sql.query(/*sql*/ `select pg_sleep(6)`);
+  await vendor.sql.query(insert, ['late', 1001, 'came later, committed at once']);
+  await transfer(system, customer.destinationId);
+  expect((await rowsAtCustomer(customer)).map((row) => row['id'])).not.toContain('1000');
+  await vendor.sql.query(insert, ['late', 1002, 'later still']);
+  await transfer(system, customer.destinationId);
+  await late.query(/*sql*/ `commit`);
+  await late.end();
+  await transfer(system, customer.destinationId);
+  await expectEqual(customer);
+});
+
+test('rows of one last-modified value are all moved, over a batch border and over a run border', async () => {
+  const stamp = '2026-03-01 10:00:00.123456+00';
+  const tie = (from: number, to: number) =>
+    vendor.sql.query(
+      /*sql*/ `insert into orders (tenant, id, changed_at) select 'ties', n, $3 from generate_series($1::int, $2::int) n`,
+      [from, to, stamp],
+    );
+  await tie(10_001, 10_250);
+  await using customer = await createCustomer(system, { vendor, tenant: 'ties' });
+  await transfer(system, customer.destinationId);
+  await expectEqual(customer);
+  // Keys below and above those that have landed.
+  await tie(9_900, 9_950);
+  await tie(10_300, 10_450);
+  await transfer(system, customer.destinationId);
+  await expectEqual(customer);
+});
+
+test('a first load that failed is finished by the next transfer, from its last batch', async () => {
+  const rows = 1000;
+  await fill(vendor.sql, 'broken', { rows, from: 20_000 });
+  // JSON that the source takes and no destination does.
+  const setBody = /*sql*/ `update orders set body = $1 where id = 20000 + 655`;
+  await vendor.sql.query(setBody, [String.raw`{"a": "\u0000"}`]);
+  await using customer = await createCustomer(system, { vendor, tenant: 'broken' });
+  const failed = await waitForEnd(system, await submit(system, customer.destinationId));
+  expect(failed.status).toBe('ERROR');
+  expect(failed.error?.error_code).toBe('WBL-TYPE');
+  expect(failed.rows_transferred).toBeGreaterThanOrEqual(500);
+  await expect(rowsAtCustomer(customer)).rejects.toThrow('does not exist');
+
+  await vendor.sql.query(setBody, ['{}']);
+  const second = await transfer(system, customer.destinationId);
+  expect(second.rows_transferred).toBeLessThanOrEqual(rows - failed.rows_transferred);
+  expect(second.log).toContain('continued');
+  await expectEqual(customer);
+});
