@@ -27,6 +27,8 @@ export interface LoadState extends UnfinishedLoad {
   readonly attemptMark: number;
   /** The last key of the live table that is published; undefined before the first. */
   readonly publishedTo: string | undefined;
+  /** The step that found the hidden table of this load gone, and began it anew. */
+  readonly lostInStep: number | undefined;
 }
 
 /** The row that a destination keeps for each model. */
@@ -71,11 +73,13 @@ function chooseState(
   const { unfinished, finished } = stored;
   // Begun anew, a load that had finished would publish an empty copy over the one it published before.
   if (unfinished === undefined && isLoadOf(finished?.state, plan)) return stored;
-  if (unfinished !== undefined && canGoOn(draft, unfinished, plan)) {
-    return { ...stored, unfinished: goOn(unfinished, plan) };
-  }
-  if (unfinished?.hiddenTable !== undefined) draft.tables.delete(unfinished.hiddenTable);
-  return { ...stored, unfinished: begin(draft, stored, { plan, now }) };
+  const isWanted = unfinished !== undefined && isToGoOn(unfinished, plan);
+  const { hiddenTable } = unfinished ?? {};
+  const isWhole = hiddenTable === undefined || draft.tables.has(hiddenTable);
+  if (isWanted && isWhole) return { ...stored, unfinished: goOn(unfinished, plan) };
+  if (hiddenTable !== undefined) draft.tables.delete(hiddenTable);
+  const lostInStep = isWanted ? plan.epoch.step : undefined;
+  return { ...stored, unfinished: { ...begin(draft, stored, { plan, now }), lostInStep } };
 }
 
 /** Whether the state is of this very load: another attempt at it, not another load. */
@@ -87,10 +91,9 @@ export function isLoadOf(state: LoadState | undefined, plan: LoadPlan): boolean 
   );
 }
 
-function canGoOn(draft: Draft, state: LoadState, plan: LoadPlan): boolean {
+function isToGoOn(state: LoadState, plan: LoadPlan): boolean {
   const isWanted = isLoadOf(state, plan) || (plan.continues && state.mode === plan.mode);
-  const isWhole = state.hiddenTable === undefined || draft.tables.has(state.hiddenTable);
-  return isWanted && isWhole && state.loadIdentity === plan.loadIdentity;
+  return isWanted && state.loadIdentity === plan.loadIdentity;
 }
 
 /** An attempt that left no cursor left nothing that counts: the pass is still all in one snapshot. */
@@ -101,6 +104,8 @@ function goOn(state: LoadState, plan: LoadPlan): LoadState {
     revisionId: plan.revisionId,
     attempts: state.cursor === undefined ? 1 : state.attempts + 1,
     attemptMark: state.attemptMark + 1,
+    // Another transfer adds rows of its own first, so it publishes from the start.
+    publishedTo: isLoadOf(state, plan) ? state.publishedTo : undefined,
   };
 }
 
@@ -134,6 +139,7 @@ function begin(
     hiddenTable,
     attemptMark: 1,
     publishedTo: undefined,
+    lostInStep: undefined,
   };
 }
 

@@ -91,7 +91,9 @@ export class MemoryLoad implements Load {
   /** In steps, each of them a transaction of its own that may be the last before a kill. */
   private async publish(close: LoadClose, signal: AbortSignal): Promise<void> {
     this.change((draft, _, state) => {
-      const { key } = this.plan.table;
+      const { key, name } = this.plan.table;
+      // Nothing has been read since it was lost: to publish nothing would empty the live table.
+      if (state.lostInStep === this.plan.epoch.step && state.rows === 0) throw lostCopy(name);
       changeRows(draft, must(state.hiddenTable, 'hidden table'), (rows) =>
         keepLastAttempt(rows, key),
       );
@@ -184,6 +186,13 @@ interface LoadEnd {
 
 function checkGoing(signal: AbortSignal): void {
   if (signal.aborted) throw new Failure('cancelled', 'The transfer was cancelled.');
+}
+
+function lostCopy(table: string): Failure {
+  const message =
+    `The unfinished copy of table ${table} at the destination was changed by somebody else. ` +
+    'It is loaded anew by the next transfer.';
+  return new Failure('schema_conflict', message);
 }
 
 /** Rows of a replace pile up unseen, each marked with the attempt that read it. */
