@@ -4,7 +4,7 @@ import { compareCopies, type TableCopy } from '../bin/demo-compare.ts';
 import { connect, type Login } from '../bin/demo-vendor.ts';
 import { Failure } from '../domain/failure.ts';
 import type { NativePipe } from './native-copy.ts';
-import { readProcessCost, type ProcessCost } from './process-cost.ts';
+import { forgetPeak, readProcessCost, type ProcessCost } from './process-cost.ts';
 import { median, type BenchResult } from './report.ts';
 import { columns, sourceTable, tenantId } from './source-rows.ts';
 
@@ -31,6 +31,7 @@ interface Tools extends Bench {
 interface Ours {
   readonly seconds: number;
   readonly cpuSeconds: number | undefined;
+  readonly idleMb: number | undefined;
   readonly peakMb: number | undefined;
 }
 
@@ -69,6 +70,7 @@ export async function benchFirstLoad(bench: Bench): Promise<BenchResult> {
 
 async function loadOurs(tools: Tools, destinationId: string, table: string): Promise<Ours> {
   await settle(tools);
+  await forgetPeak(tools.workerPid());
   const before = await readProcessCost(tools.workerPid());
   const startedAtMs = performance.now();
   const id = await startTransfer(tools.api, destinationId);
@@ -76,7 +78,8 @@ async function loadOurs(tools: Tools, destinationId: string, table: string): Pro
   const seconds = (performance.now() - startedAtMs) / 1000;
   const after = await readProcessCost(tools.workerPid());
   await requireEqual(tools, table);
-  return { seconds, cpuSeconds: difference(before, after), peakMb: after.peakMb };
+  const { residentMb: idleMb } = before;
+  return { seconds, cpuSeconds: difference(before, after), idleMb, peakMb: after.peakMb };
 }
 
 async function loadNative(tools: Tools, likeTable: string): Promise<number> {
@@ -125,8 +128,9 @@ function difference(before: ProcessCost, after: ProcessCost): number | undefined
 
 function summarize(bench: Bench, ours: readonly Ours[], native: readonly number[]): BenchResult {
   const seconds = median(ours.map((round) => round.seconds));
-  const cpu = ours.flatMap((round) => (round.cpuSeconds === undefined ? [] : [round.cpuSeconds]));
-  const peaks = ours.flatMap((round) => (round.peakMb === undefined ? [] : [round.peakMb]));
+  const cpu = known(ours.map((round) => round.cpuSeconds));
+  const idle = known(ours.map((round) => round.idleMb));
+  const peaks = known(ours.map((round) => round.peakMb));
   return {
     work: 'First load, Postgres to Postgres, one stream',
     against: `${bench.pipe.name}, into a table without a key, then ADD PRIMARY KEY`,
@@ -139,7 +143,13 @@ function summarize(bench: Bench, ours: readonly Ours[], native: readonly number[
       'native, rows/s': bench.rows / median(native),
       'worker CPU, s per million rows':
         cpu.length === 0 ? undefined : median(cpu) / (bench.rows / 1e6),
-      'worker memory at its peak, MB resident': peaks.length === 0 ? undefined : Math.max(...peaks),
+      'worker memory before the first load, MB resident': idle[0],
+      'worker memory at its peak while loading, MB resident':
+        peaks.length === 0 ? undefined : Math.max(...peaks),
     },
   };
+}
+
+function known(values: readonly (number | undefined)[]): number[] {
+  return values.filter((value) => value !== undefined);
 }

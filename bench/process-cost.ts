@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 
 /** What a process has cost so far. Linux only: elsewhere both are undefined. */
 export interface ProcessCost {
   /** User and system time of all its threads. */
   readonly cpuSeconds: number | undefined;
-  /** The most memory it ever had resident, in megabytes of 10^6 bytes. */
+  /** Memory that is resident now, and the most since `forgetPeak`, in megabytes of 10^6 bytes. */
+  readonly residentMb: number | undefined;
   readonly peakMb: number | undefined;
 }
 
@@ -17,12 +18,23 @@ export async function readProcessCost(pid: number): Promise<ProcessCost> {
     // The name before the bracket may hold spaces; user and system time are the 12th and 13th field after it.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
-    const peakKib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
     return {
       cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
-      peakMb: peakKib === undefined ? undefined : (Number(peakKib) * 1024) / 1e6,
+      residentMb: readMegabytes(status, 'VmRSS'),
+      peakMb: readMegabytes(status, 'VmHWM'),
     };
   } catch {
-    return { cpuSeconds: undefined, peakMb: undefined };
+    return { cpuSeconds: undefined, residentMb: undefined, peakMb: undefined };
   }
+}
+
+/** Begins the peak anew: the start of a worker, when it bundles the workflows, takes more than its work. */
+export async function forgetPeak(pid: number): Promise<void> {
+  // Where the kernel has no such file the peak stays that of the whole life, which is more, never less.
+  await writeFile(`/proc/${pid}/clear_refs`, '5').catch(() => undefined);
+}
+
+function readMegabytes(status: string, name: string): number | undefined {
+  const kib = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
+  return kib === undefined ? undefined : (Number(kib) * 1024) / 1e6;
 }
