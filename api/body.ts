@@ -24,12 +24,21 @@ async function readBytes(request: Request): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length') ?? 0) > bodyBytesMax) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of chunksOf(request)) {
     bytes += chunk.byteLength;
     if (bytes > bodyBytesMax) throw tooLarge();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, bytes);
+}
+
+/** @throws Failure `invalid` where the client goes away: a broken stream is no fault of ours. */
+async function* chunksOf(request: Request): AsyncGenerator<Uint8Array> {
+  try {
+    yield* request.body ?? [];
+  } catch (cause) {
+    throw new Failure('invalid', 'The body ended before it was complete.', { cause });
+  }
 }
 
 function tooLarge(): Failure {

@@ -6,8 +6,16 @@ export interface FieldRow {
   /** Dotted, `[]` for the items of a list. */
   readonly path: string;
   readonly type: string;
+  /** The named object that it is, or that it is a list of, where that is told elsewhere on the page. */
+  readonly object: string | undefined;
   readonly isRequired: boolean;
+  readonly isNullable: boolean;
   readonly description: string;
+}
+
+interface FieldOptions {
+  /** Named objects get a line only: their fields stand in a table of their own. */
+  readonly foldsNamed: boolean;
 }
 
 /** Deeper fields are told by the example. */
@@ -29,36 +37,79 @@ export function textAt(value: JsonObject, key: string): string {
 }
 
 /** The fields of a schema of the document, the nested ones below their own. */
-export function fieldsOf(document: JsonObject, schema: JsonObject, above = ''): FieldRow[] {
-  const depth = above.split('.').length;
-  const object = resolve(document, schema);
-  if (object['type'] === 'array') return fieldsOf(document, at(object, 'items'), above);
+export function fieldsOf(
+  document: JsonObject,
+  schema: JsonObject,
+  options: FieldOptions,
+): FieldRow[] {
+  return rowsBelow({ document, options }, schema, '');
+}
+
+interface Reader {
+  readonly document: JsonObject;
+  readonly options: FieldOptions;
+}
+
+function rowsBelow(reader: Reader, schema: JsonObject, above: string): FieldRow[] {
+  const object = resolve(reader.document, schema);
+  if (object['type'] === 'array') return rowsBelow(reader, at(object, 'items'), above);
   const required = Array.isArray(object['required']) ? object['required'] : [];
   return Object.entries(at(object, 'properties')).flatMap(([name, declared]) => {
-    const field = resolve(document, at(declared));
-    const type = typeOf(field);
-    const path = `${above}${name}`;
-    const isRequired = required.includes(name);
-    const row = { path, type, isRequired, description: descriptionOf(at(declared), field) };
-    const below = type === 'list' ? `${path}[].` : `${path}.`;
-    return depth >= depthMax ? [row] : [row, ...fieldsOf(document, field, below)];
+    const row = rowOf(reader, at(declared), {
+      path: `${above}${name}`,
+      isRequired: required.includes(name),
+    });
+    const isFolded = row.object !== undefined || above.split('.').length >= depthMax;
+    const below = row.type === 'list' ? `${row.path}[].` : `${row.path}.`;
+    return isFolded ? [row] : [row, ...rowsBelow(reader, at(declared), below)];
   });
 }
 
-/** Follows a reference; of alternatives, the first that is not null. */
+function rowOf(
+  { document, options }: Reader,
+  declared: JsonObject,
+  { path, isRequired }: { path: string; isRequired: boolean },
+): FieldRow {
+  const field = resolve(document, declared);
+  const name = nameOf(declared) ?? nameOf(at(field, 'items'));
+  return {
+    path,
+    type: typeOf(field),
+    object: options.foldsNamed ? name : undefined,
+    isRequired,
+    isNullable:
+      choicesOf(declared).some((choice) => at(choice)['type'] === 'null') || hasNull(field),
+    description: descriptionOf(declared, field),
+  };
+}
+
+function hasNull({ type }: JsonObject): boolean {
+  return Array.isArray(type) && type.includes('null');
+}
+
+/** The name of the object that a schema points at, be it beside null. */
+function nameOf(schema: JsonObject): string | undefined {
+  const reference = textAt(firstChoice(schema) ?? schema, '$ref');
+  return reference === '' ? undefined : reference.replace('#/components/schemas/', '');
+}
+
+function choicesOf(schema: JsonObject): readonly Json[] {
+  const choices = schema['anyOf'] ?? schema['oneOf'] ?? schema['allOf'];
+  return Array.isArray(choices) ? choices : [];
+}
+
+/** Of alternatives, the first that is not null. */
+function firstChoice(schema: JsonObject): JsonObject | undefined {
+  const choice = choicesOf(schema).find((one) => at(one)['type'] !== 'null');
+  return choice === undefined ? undefined : at(choice);
+}
+
 function resolve(document: JsonObject, schema: JsonObject): JsonObject {
-  const reference = schema['$ref'];
-  if (typeof reference === 'string') {
+  const reference = textAt(schema, '$ref');
+  if (reference !== '')
     return resolve(document, at(document, ...reference.replace('#/', '').split('/')));
-  }
-  for (const word of ['anyOf', 'oneOf', 'allOf']) {
-    const choices = schema[word];
-    const choice = Array.isArray(choices)
-      ? choices.find((one) => at(one)['type'] !== 'null')
-      : undefined;
-    if (choice !== undefined) return resolve(document, at(choice));
-  }
-  return schema;
+  const choice = firstChoice(schema);
+  return choice === undefined ? schema : resolve(document, choice);
 }
 
 /** The type of a field in words; its values where only some are allowed. */

@@ -30,7 +30,7 @@ export function renderDocs(document: JsonObject, { publicUrl, temporalUiUrl }: A
               </ul>`,
         )}
       </nav>
-      ${operations.map((one) => section(document, one, publicUrl))}`,
+      ${operations.map((one) => section(document, one, publicUrl))} ${objects(document)}`,
   );
 }
 
@@ -73,14 +73,16 @@ function link({ id, method, path, operation }: Operation) {
 function section(document: JsonObject, one: Operation, publicUrl: string) {
   const { operation } = one;
   const content = at(operation, 'requestBody', 'content', 'application/json');
-  const input = fieldsOf(document, at(content, 'schema'));
-  const answer = at(operation, 'responses', '200', 'content', 'application/json', 'schema');
+  const input = fieldsOf(document, at(content, 'schema'), { foldsNamed: false });
+  const schema = at(operation, 'responses', '200', 'content', 'application/json', 'schema');
+  const answer = fieldsOf(document, schema, { foldsNamed: true });
   return html`<section id="${one.id}">
     <h2><span class="method">${one.method}</span> <code>${one.path}</code></h2>
-    <p>${textAt(operation, 'summary')}. ${textAt(operation, 'description')}</p>
+    <p>${textAt(operation, 'summary')}</p>
+    <p>${textAt(operation, 'description')}</p>
     <pre>${curlOf(one, content['example'], publicUrl)}</pre>
-    ${fieldTable('Path, query and headers', parametersOf(operation))} ${fieldTable('Body', input)}
-    ${fieldTable('Answer', fieldsOf(document, answer))}
+    ${inputTable('Path, query and headers', parametersOf(operation))} ${inputTable('Body', input)}
+    ${answerTable('Answer', answer)}
     <h3>Statuses</h3>
     <ul>
       ${Object.entries(at(operation, 'responses')).map(
@@ -91,6 +93,19 @@ function section(document: JsonObject, one: Operation, publicUrl: string) {
   </section>`;
 }
 
+/** Each object that is answered, once. */
+function objects(document: JsonObject) {
+  const schemas = Object.entries(at(document, 'components', 'schemas'));
+  const answered = schemas.filter(([name]) => !/(Input|Patch)$/.test(name));
+  return answered.map(
+    ([name, schema]) =>
+      html`<section id="object-${name}">
+        <h2>${name}</h2>
+        ${answerTable('Fields', fieldsOf(document, at(schema), { foldsNamed: true }))}
+      </section>`,
+  );
+}
+
 function parametersOf(operation: JsonObject): FieldRow[] {
   const parameters = Array.isArray(operation['parameters']) ? operation['parameters'] : [];
   return parameters.map((value) => {
@@ -99,13 +114,29 @@ function parametersOf(operation: JsonObject): FieldRow[] {
     return {
       path: textAt(parameter, 'name'),
       type: typeOf(schema),
+      object: undefined,
       isRequired: parameter['required'] === true,
+      isNullable: false,
       description: textAt(schema, 'description'),
     };
   });
 }
 
-function fieldTable(title: string, rows: readonly FieldRow[]) {
+function inputTable(title: string, rows: readonly FieldRow[]) {
+  return table(title, rows, (row) => html`${row.type}${row.isRequired ? ', required' : ''}`);
+}
+
+function answerTable(title: string, rows: readonly FieldRow[]) {
+  return table(title, rows, (row) => {
+    const name = row.object;
+    const shown = name === undefined ? '' : html` <a href="#object-${name}">${name}</a>`;
+    return html`${name === undefined || row.type === 'list' ? row.type : ''}${shown}${
+      row.isNullable ? ', or null' : ''
+    }`;
+  });
+}
+
+function table(title: string, rows: readonly FieldRow[], typeCell: (row: FieldRow) => unknown) {
   if (rows.length === 0) return '';
   return html`<h3>${title}</h3>
     <table>
@@ -113,7 +144,7 @@ function fieldTable(title: string, rows: readonly FieldRow[]) {
         (row) =>
           html`<tr>
             <td><code>${row.path}</code></td>
-            <td>${row.type}${row.isRequired ? ', required' : ''}</td>
+            <td>${typeCell(row)}</td>
             <td>${row.description}</td>
           </tr>`,
       )}

@@ -8,7 +8,7 @@ import { ErrorDetail, envelopeOf, success } from './envelope.ts';
 import { ModelRef, bareOrWrapped } from './inputs.ts';
 import type { Judgement } from './model-judgement.ts';
 import { judgeInput } from './model-judgement.ts';
-import { SparseModel, mergeModel, modelExample, unknownKeys } from './model-object.ts';
+import { ModelInput, SparseModel, mergeModel, modelExample, unknownKeys } from './model-object.ts';
 import { createRouter } from './router.ts';
 import { answers, body, withKey } from './routes.ts';
 
@@ -73,7 +73,7 @@ export const modelChecks = createRouter()
       tags: ['Models'],
       summary: 'Check a model file without storing it',
       description: 'Judged as the next revision where there is a model of that name.',
-      request: { body: body(bareOrWrapped('model', SparseModel), modelExample) },
+      request: { body: body(bareOrWrapped('model', ModelInput), modelExample) },
       responses: answers(envelopeOf(ModelCheck), 400, 401, 503),
     }),
     async (c) => {

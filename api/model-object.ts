@@ -11,13 +11,17 @@ import { instantOut } from './outputs.ts';
 const lastSecond = 253_402_300_799;
 
 /** A model file with the lenient numbers of the wire. */
-export const ModelInput = ModelDefinition.extend({
+const WireModel = ModelDefinition.extend({
   columns: z.array(ModelColumn).max(1600),
   max_transfer_time_window_seconds: wireInteger({ min: 1, max: lastSecond }).nullish(),
   min_start_time_epoch: wireInteger({ min: 0, max: lastSecond }).nullish(),
-}).openapi('ModelInput');
+});
 
-/** Any object: a sparse model is laid on the stored one and checked as a whole. */
+/**
+ * Any object: what it should be is judged later, with all faults at once, after null fields were dropped
+ * and a sparse model was laid on the stored one. The document shows the fields of both.
+ */
+export const ModelInput = z.looseObject({}).openapi('ModelInput');
 export const SparseModel = z.looseObject({}).openapi('ModelPatch', {
   description: 'Only what changes; the list of columns is replaced whole.',
 });
@@ -102,7 +106,7 @@ export function presentModel(record: ModelRecord): Model {
 /** A whole model from the wire, where null means: not given. @throws Failure `invalid` with all violations. */
 export function parseModel(input: unknown): ModelDefinition {
   const given = withoutNulls(input);
-  const parsed = ModelInput.safeParse(given);
+  const parsed = WireModel.safeParse(given);
   if (!parsed.success) throw invalidInput(parsed.error, given, 'model');
   return parsed.data;
 }
@@ -135,7 +139,7 @@ const readOnly = [
 
 /** Names the keys that mean nothing to us: they are ignored, and most often misspelt. */
 export function unknownKeys(input: object): Violation[] {
-  const known = new Set([...Object.keys(ModelInput.shape), ...readOnly]);
+  const known = new Set([...Object.keys(WireModel.shape), ...readOnly]);
   const { columns } = input as { columns?: unknown };
   const ofColumns = Array.isArray(columns) ? columns.map((column: unknown) => column) : [];
   return [

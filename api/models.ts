@@ -10,6 +10,7 @@ import { CommaList, ModelRef, bareOrWrapped } from './inputs.ts';
 import { judgeModel } from './model-judgement.ts';
 import {
   Model,
+  ModelInput,
   ModelWritten,
   SparseModel,
   mergeModel,
@@ -26,8 +27,6 @@ const params = z.object({ model_id: ModelRef });
 
 /** The flag may stand in the query, beside the model or inside it; it is not stored. */
 const SkipQuery = z.object({ skip_model_validation: z.enum(['true', 'false', '']).optional() });
-
-const WholeBody = bareOrWrapped('model', SparseModel);
 
 export const models = createRouter()
   .openapi(
@@ -60,7 +59,7 @@ export const models = createRouter()
       summary: 'Publish a model',
       description:
         'Checked by form, and by a worker against its source unless skip_model_validation is true.',
-      request: { query: SkipQuery, body: body(WholeBody, modelExample) },
+      request: { query: SkipQuery, body: body(bareOrWrapped('model', ModelInput), modelExample) },
       responses: answers(envelopeOf(ModelWritten), 400, 401, 409, 503),
     }),
     async (c) => {
@@ -105,7 +104,9 @@ export const models = createRouter()
       request: {
         params,
         query: SkipQuery,
-        body: body(WholeBody, { model: { description: 'One row per invoice' } }),
+        body: body(bareOrWrapped('model', SparseModel), {
+          model: { description: 'One row per invoice' },
+        }),
       },
       responses: answers(envelopeOf(ModelWritten), 400, 401, 404, 409, 503),
     }),

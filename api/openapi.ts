@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
 import type { ConnectorRegistry } from '../connectors/connector.ts';
+import { ModelDefinition } from '../domain/model.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { deepMerge, isJsonObject } from '../lib/deep-merge.ts';
 import type { AppDeps, AppEnv } from './deps.ts';
@@ -38,7 +39,14 @@ export function describeApi(app: OpenAPIHono<AppEnv>, deps: AppDeps): JsonObject
   const schemas = Object.entries(withBlocks).map(([name, [role, form]]) => {
     return [name, { properties: blocksOf(deps.registry, role, form) }];
   });
-  return deepMerge(toJson(document), { components: { schemas: Object.fromEntries(schemas) } });
+  const components = { schemas: { ...Object.fromEntries(schemas), ...modelSchemas() } };
+  return deepMerge(toJson(document), { components });
+}
+
+/** The routes take models as any object, and say later all that is wrong with one; here are its fields. */
+function modelSchemas(): JsonObject {
+  const { $schema: _, ...whole } = toJson(z.toJSONSchema(ModelDefinition, { io: 'input' }));
+  return { ModelInput: whole, ModelPatch: { ...whole, required: [] } };
 }
 
 function toJson(value: object): JsonObject {

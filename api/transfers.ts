@@ -38,14 +38,9 @@ const TransferInput = z
   .openapi('TransferInput');
 
 const Headers = z.object({
-  'idempotency-key': z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
-    .openapi({
-      description: 'Kept 24 hours: the same body gives the same transfer, another one is 409.',
-    }),
+  'idempotency-key': z.string().min(1).max(255).optional().openapi({
+    description: 'Kept 24 hours: the same body gives the same transfer, another one is 409.',
+  }),
 });
 
 const ofDestination = z.object({ destination_id: PathId });
