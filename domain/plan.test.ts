@@ -302,6 +302,11 @@ describe('what follows a slice', () => {
     check({ progress: catchUp, tookLongerThanSlice: true }, 'catch_up');
   });
 
+  test('a catch-up is repeated once at most: one of equal stamps would never get shorter', () => {
+    check({ progress: { ...catchUp, pass: 2 }, tookLongerThanSlice: true }, 'finish');
+    check({ progress: { ...catchUp, pass: 7 }, tookLongerThanSlice: true }, 'finish');
+  });
+
   test('no catch-up where the window ends below it', () => {
     check({ progress: retried, window: { after: undefined, upTo: at(9) } }, 'finish');
     check({ progress: retried, window: { after: undefined, upTo: at(10) } }, 'catch_up');

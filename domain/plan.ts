@@ -6,6 +6,9 @@ import type { Encoding, Fence, LoadMode, LoadProgress, LoadRecord, Window } from
 /** How long an unfinished first load stays worth going on with. */
 export const unfinishedLoadDaysMax = 7;
 
+/** How often a load catches up at most. One makes it right; a repeat only brings it nearer to the present. */
+const catchUpsMax = 2;
+
 /** What the transfer asks for, and all that decides how one model of it is loaded. */
 export interface PlanRequest {
   readonly transferId: string;
@@ -144,13 +147,14 @@ export interface SliceEnd {
 
 /**
  * Each attempt is one snapshot; a pass that took more than one may have missed a row that moved between
- * them, so it ends with a catch-up. A catch-up is one statement; it is repeated only while it takes so
- * long that much can have moved meanwhile.
+ * them, so it ends with a catch-up. A catch-up is one statement; it is repeated where it took so long that
+ * much can have moved meanwhile, but not for ever: rows of one stamp, or behind a fence that an old
+ * transaction holds back, make every one of them as long as the last.
  */
 export function afterSlice(end: SliceEnd): AfterSlice {
   if (!end.isExhausted) return 'go_on';
-  const isOneSnapshot = end.progress.pass > 0 || end.progress.attempts === 1;
-  const mustCatchUp = end.progress.pass > 0 ? end.tookLongerThanSlice : !isOneSnapshot;
+  const { pass, attempts } = end.progress;
+  const mustCatchUp = pass === 0 ? attempts > 1 : end.tookLongerThanSlice && pass < catchUpsMax;
   return mustCatchUp && catchUpWindow(end) !== undefined ? 'catch_up' : 'finish';
 }
 
