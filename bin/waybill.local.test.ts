@@ -1,0 +1,75 @@
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createMetadata, testSealer, type Metadata } from '../test/harness/metadata.ts';
+import { findApiKey } from '../db/api-keys.ts';
+import { insertConnection } from '../db/connections.ts';
+import { runCommand } from './run-command.ts';
+import { projectRoot } from './system-services.ts';
+
+let metadata: Metadata;
+
+beforeAll(async () => {
+  metadata = await createMetadata();
+});
+
+afterAll(() => metadata[Symbol.asyncDispose]());
+
+/** The key of the harness is `test`; a newer one stands before it. */
+const keys = [Buffer.alloc(32, 9), Buffer.alloc(32, 7)].map((key) => key.toString('base64url'));
+
+function waybill(args: readonly string[], databaseUrl = metadata.url) {
+  return runCommand(process.execPath, [path.join(projectRoot, 'bin/waybill.ts'), ...args], {
+    env: {
+      ...process.env,
+      WAYBILL_DATABASE_URL: databaseUrl,
+      WAYBILL_KEY: `newer:${keys[0]},test:${keys[1]}`,
+    },
+    timeoutMs: 30_000,
+  });
+}
+
+test('a key is made, works, is listed without its secret, and is revoked', async () => {
+  const made = await waybill(['key', 'create', '--environment', 'staging', '--name', 'nightly']);
+  const key = made.stdout.trim();
+  expect(key).toMatch(/^sk_staging_[0-9a-f]{32}$/);
+  expect(await findApiKey(metadata.db, key)).toMatchObject({
+    name: 'nightly',
+    environment: 'staging',
+  });
+
+  const list = await waybill(['key', 'list', '--environment', 'staging', '--json']);
+  expect(list.stdout).not.toContain(key);
+  const [listed] = JSON.parse(list.stdout) as { id: string; state: string }[];
+  expect(listed).toMatchObject({ name: 'nightly', state: 'valid' });
+
+  const revoke = ['key', 'revoke', listed?.id ?? '', '--environment', 'staging'];
+  expect((await waybill(revoke)).failed).toBeUndefined();
+  expect(await findApiKey(metadata.db, key)).toBeUndefined();
+  expect(await waybill(revoke)).toMatchObject({
+    failed: 'exit code 1',
+    stderr: expect.stringContaining('to revoke'),
+  });
+});
+
+test('rotation wraps every secret with the first key, once', async () => {
+  await insertConnection(metadata.db, {
+    environment: 'prod',
+    role: 'source',
+    vendor: 'postgres',
+    settings: {},
+    secrets: { password_auth: { password: 'x' } },
+    sealer: testSealer,
+  });
+  expect(JSON.parse((await waybill(['rotate', '--json'])).stdout)).toEqual({ rewrapped: 1 });
+  expect(JSON.parse((await waybill(['rotate', '--json'])).stdout)).toEqual({ rewrapped: 0 });
+});
+
+test('a database that is away and an option that does not exist end with a sentence', async () => {
+  const away = await waybill(['key', 'list'], 'postgres://nobody@127.0.0.1:1/none');
+  expect(away).toMatchObject({
+    failed: 'exit code 1',
+    stderr: 'The database of Waybill does not answer.\n',
+  });
+  const unknown = await waybill(['key', 'create', '--environment', 'moon']);
+  expect(unknown.stderr).toContain('Allowed choices are staging, prod');
+});
