@@ -19,11 +19,12 @@ export interface LoadEnd {
 
 /** Publishes what has landed and moves the watermark at the destination; then, and only then, records it here. */
 export async function closeLoad(deps: StepDeps, { run, table, load, fence }: LoadEnd): Promise<void> {
-  const { decision } = planOf(run);
+  const { decision, lookbackSeconds } = planOf(run);
+  const { progress } = load;
   const { rows } = await getModelRun(deps.db, run);
   const receipt = await load.finish(
     {
-      watermark: nextWatermark({ decision, fence, progress: load.progress }),
+      watermark: nextWatermark({ decision, fence, progress, lookbackSeconds }),
       fence,
       isFullRefresh: decision.mode === 'replace',
       rowsTransferred: rows,

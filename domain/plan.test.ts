@@ -384,7 +384,8 @@ describe('the watermark after a load', () => {
       greatest: 'greatest' in given ? given.greatest : greatest,
       watermark: before,
     };
-    expect(nextWatermark({ decision, fence: fence.at, progress: landedSoFar })).toBe(expected);
+    const load = { decision, fence: fence.at, progress: landedSoFar, lookbackSeconds: 30 };
+    expect(nextWatermark(load)).toBe(expected);
   }
   const explicit = (
     after: string | undefined,
@@ -409,15 +410,22 @@ describe('the watermark after a load', () => {
     const nothing = { greatest: undefined, before: undefined };
     check(nothing, undefined);
     check({ ...nothing, decision: { window: { after: at(3), upTo: undefined } } }, at(3));
+    check({ ...nothing, decision: { window: { after: at(23), upTo: undefined } } }, at(11));
   });
 
   test('is moved by an explicit window only where it leaves no gap', () => {
-    check({ decision: explicit(at(8), undefined) }, at(10));
+    check({ decision: explicit(at(7), undefined) }, at(10));
     check({ decision: explicit(at(7), at(9)) }, at(9));
     check({ decision: explicit(undefined, at(9)) }, at(9));
     check({ decision: explicit(at(9), undefined) }, at(8));
     check({ decision: explicit(at(3), at(8)) }, at(8));
     check({ decision: explicit(at(3), at(4)) }, at(8));
+  });
+
+  test('is not moved past rows of the lookback that an explicit window left out', () => {
+    check({ decision: explicit('2026-03-10 07:59:30+00', undefined) }, at(10));
+    check({ decision: explicit('2026-03-10 07:59:30.000001+00', undefined) }, at(8));
+    check({ decision: explicit(at(8), undefined) }, at(8));
   });
 
   test('is set by the first explicit window only where it has no start', () => {

@@ -180,26 +180,30 @@ export function isLastSlice(progress: LoadProgress, planned: Fence): boolean {
 
 /**
  * The watermark once a load has finished: the lower of its fence and the greatest value ever landed.
- * It never goes back, and an explicit window moves it only where it leaves no gap.
+ * It never goes back, and an explicit window moves it only where it leaves no gap: what an ordinary
+ * transfer would have read again below the watermark, the lookback, must have been in the window too.
  */
 export function nextWatermark(load: {
   readonly decision: LoadDecision;
   readonly fence: InstantText;
   readonly progress: LoadProgress;
+  readonly lookbackSeconds: number;
 }): InstantText | undefined {
   const { decision, fence, progress } = load;
-  if (decision.isExplicit && !reachesPast(decision)) return progress.watermark;
-  const { upTo } = decision.window;
-  const covered = earlier(fence, upTo);
-  const reached =
-    progress.greatest === undefined ? decision.window.after : earlier(covered, progress.greatest);
+  if (decision.isExplicit && !reachesPast(decision, load.lookbackSeconds)) return progress.watermark;
+  const { after, upTo } = decision.window;
+  // While nothing has landed the start of the window stands for it; it may lie in the future.
+  const landed = progress.greatest ?? after;
+  const reached = landed === undefined ? undefined : earlier(earlier(fence, upTo), landed);
   return later(reached, progress.watermark);
 }
 
-function reachesPast({ window, watermark }: LoadDecision): boolean {
-  if (watermark === undefined) return window.after === undefined;
-  const startsBelow = window.after === undefined || compareInstants(window.after, watermark) <= 0;
-  return startsBelow && (window.upTo === undefined || compareInstants(window.upTo, watermark) > 0);
+function reachesPast({ window, watermark }: LoadDecision, lookbackSeconds: number): boolean {
+  const { after, upTo } = window;
+  if (watermark === undefined) return after === undefined;
+  const start = minusSeconds(watermark, lookbackSeconds);
+  const startsBelow = after === undefined || compareInstants(after, start) <= 0;
+  return startsBelow && (upTo === undefined || compareInstants(upTo, watermark) > 0);
 }
 
 /** A plan as it is kept with the transfer: made once, so that every attempt of every step goes by the same. */

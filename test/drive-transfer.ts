@@ -239,9 +239,9 @@ async function publish(run: Run, plan: Plan, rank: Rank): Promise<Receipt> {
   return await finish(plan, load, load.progress.fence);
 }
 
-function finish({ decision }: Plan, load: Load, fence: string): Promise<Receipt> {
+function finish({ decision, lookbackSeconds }: Plan, load: Load, fence: string): Promise<Receipt> {
   const { progress } = load;
-  const watermark = nextWatermark({ decision, fence, progress });
+  const watermark = nextWatermark({ decision, fence, progress, lookbackSeconds });
   const isFullRefresh = decision.mode === 'replace';
   return load.finish({ watermark, fence, isFullRefresh, rowsTransferred: progress.rows }, going);
 }
