@@ -1,6 +1,6 @@
 import type { Finding } from '../connectors/connector.ts';
 import { finishProbe, getProbe } from '../db/probes.ts';
-import type { ErrorObject } from '../domain/failure.ts';
+import type { ErrorCode, ErrorObject } from '../domain/failure.ts';
 import { errorTitles, Failure, toErrorObject, toFailure } from '../domain/failure.ts';
 import type { ConnectionReport, ProbeRef } from '../domain/probe.ts';
 import type { StepDeps } from './deps.ts';
@@ -38,8 +38,11 @@ async function look(
   }
 }
 
-/** In the words of the API, with the blame of the side that was tried. */
+/** In the words of the API, with the blame and the remedy of the side that was tried. */
 function errorOf(kind: ProbeRef['kind'], { code = 'CONN', message, name }: Finding): ErrorObject {
-  const side = kind === 'source' ? 'source_denied' : 'destination_denied';
-  return toErrorObject(new Failure(side, message, { code, detail: name }));
+  const side = kind === 'source' ? 'source' : 'destination';
+  const reason = unreachable.has(code) ? 'unreachable' : 'denied';
+  return toErrorObject(new Failure(`${side}_${reason}`, message, { code, detail: name }));
 }
+
+const unreachable: ReadonlySet<ErrorCode> = new Set(['HOST', 'CONN', 'TLSX']);

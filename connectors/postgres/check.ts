@@ -19,8 +19,10 @@ function ok(name: string, message: string): Finding {
   return { name, status: 'ok', message, fix: undefined };
 }
 
+/** Many clients show the message alone, so it names the statement that mends it too. */
 function failed(name: string, failure: Failure, fix: string | undefined): Finding {
-  return { name, status: 'error', message: failure.message, fix };
+  const message = fix === undefined ? failure.message : `${failure.message} Run: ${fix};`;
+  return { name, status: 'error', message, fix, code: failure.code };
 }
 
 export async function checkSource(lazy: LazySession, settings: SourceSettings): Promise<Finding[]> {
@@ -65,9 +67,11 @@ async function checkSourceSchema(session: Session, schema: string): Promise<Find
   const fix = `grant usage on schema ${quote(schema)} to ${quote(row?.login ?? '')}`;
   const message =
     row?.usable === false
-      ? `The login may not use schema ${schema}.`
+      ? `The login may not use schema ${schema}. Run: ${fix};`
       : `There is no schema ${schema}.`;
-  return { name: 'read', status: 'error', message, fix: row?.usable === false ? fix : undefined };
+  return row?.usable === false
+    ? { name: 'read', status: 'error', message, fix, code: 'PERM' }
+    : { name: 'read', status: 'error', message, fix: undefined, code: 'MISS' };
 }
 
 /** Tries every step of a load in one transaction that is rolled back: nothing stays behind. */
