@@ -16,7 +16,7 @@ import { setSettings } from './sql.ts';
  * Measured: without these two the planner sorts all that remains of the tenant for each slice anew,
  * although the index has the order.
  */
-const readerSettings = [
+export const readerSettings = [
   'set local enable_sort = off',
   'set local enable_bitmapscan = off',
   'set local jit = off',

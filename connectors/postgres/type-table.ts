@@ -41,11 +41,9 @@ interface Reading {
 
 const same: Reading = { text: '%', binary: '%' };
 const asText: Reading = { text: '%', binary: '%::text' };
-const integerReadings: Partial<Record<LogicalType, Reading>> = {
-  bigint: { text: '%', binary: '%::bigint' },
-  decimal: { text: '%', binary: '%::numeric' },
-  string: asText,
-};
+const asBigint: Reading = { text: '%', binary: '%::bigint' };
+const asInteger: Reading = { text: '%', binary: '%::integer' };
+const asDecimal: Reading = { text: '%', binary: '%::numeric' };
 const utc: Reading = { text: `(% at time zone 'UTC')`, binary: `(% at time zone 'UTC')` };
 const dayInUtc: Reading = {
   text: `(%::timestamp at time zone 'UTC')`,
@@ -60,10 +58,10 @@ const float: Reading = { text: '%', binary: '%::double precision' };
  */
 const readings: Readonly<Record<string, Partial<Record<LogicalType, Reading>>>> = {
   bool: { boolean: same, string: { text: '%::text', binary: '%::text' } },
-  int2: { integer: { text: '%', binary: '%::integer' }, ...integerReadings, float },
-  int4: { integer: same, ...integerReadings, float },
-  int8: { ...integerReadings, bigint: same },
-  oid: { bigint: { text: '%', binary: '%::bigint' }, string: asText },
+  int2: { integer: asInteger, bigint: asBigint, decimal: asDecimal, float, string: asText },
+  int4: { integer: same, bigint: asBigint, decimal: asDecimal, float, string: asText },
+  int8: { bigint: same, decimal: asDecimal, string: asText },
+  oid: { bigint: asBigint, string: asText },
   numeric: { decimal: same, string: asText },
   // As float8 0.1 would become 0.10000000149011612: only its text is exact.
   float4: { float: { text: '%' }, string: { text: '%' } },
@@ -106,9 +104,10 @@ function wholeNumbers(modifier: number): Partial<Record<LogicalType, Reading>> {
   const scale = (modifier - 4) & 0x7ff;
   const precision = ((modifier - 4) >> 16) & 0xffff;
   if (modifier < 4 || scale !== 0) return {};
-  const bigint: Reading = { text: '%', binary: '%::bigint' };
-  const integer: Reading = { text: '%', binary: '%::integer' };
-  return { ...(precision <= 9 ? { integer } : {}), ...(precision <= 18 ? { bigint } : {}) };
+  return {
+    ...(precision <= 9 ? { integer: asInteger } : {}),
+    ...(precision <= 18 ? { bigint: asBigint } : {}),
+  };
 }
 
 /** Logical types a column of the source may be declared as, the closest first. */

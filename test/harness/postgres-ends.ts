@@ -1,7 +1,21 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { Client } from 'pg';
-import type { Reach } from '../../connectors/connector.ts';
+import type {
+  Destination,
+  LoadClose,
+  Reach,
+  ReadRequest,
+  Receipt,
+  Source,
+} from '../../connectors/connector.ts';
+import { openDestination } from '../../connectors/postgres/destination.ts';
+import { openSource } from '../../connectors/postgres/source.ts';
+import type { PostgresMajor } from '../../bin/embedded-postgres.ts';
+import { landedTableOf } from '../../domain/landed-table.ts';
+import type { LoadPlan } from '../../domain/load.ts';
+import { ModelDefinition, sharedTableOf, type SharedTable } from '../../domain/model.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** A database of a test server and who logs in. */
 export interface TestPlace {
@@ -41,4 +55,131 @@ export async function connectAs(place: TestPlace): Promise<Client> {
     `set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set extra_float_digits = 3`,
   );
   return client;
+}
+
+export const going = new AbortController().signal;
+
+/** A model over the table `source_table`, one column per entry: name, logical type, and what it is. */
+export function modelOf(
+  columns: readonly (readonly [name: string, type: string, role?: 'key' | 'last_modified'])[],
+  more: Partial<ModelDefinition> = {},
+): SharedTable {
+  return sharedTableOf(
+    ModelDefinition.parse({
+      model_name: 'things',
+      source_table: 'things',
+      organization_column: 'tenant',
+      columns: columns.map(([name, type, role]) => ({
+        name_in_source: name,
+        name_in_destination: name,
+        data_type: type,
+        is_primary_key: role === 'key',
+        is_last_modified: role === 'last_modified',
+      })),
+      ...more,
+    }),
+  );
+}
+
+/** Two databases, a plain client in each, and the verbs of the connector with their usual arguments. */
+export class Ends implements AsyncDisposable {
+  readonly from: TestDatabase;
+  readonly to: TestDatabase;
+  readonly source: Client;
+  readonly destination: Client;
+
+  private constructor(
+    places: { from: TestDatabase; to: TestDatabase },
+    clients: readonly [Client, Client],
+  ) {
+    this.from = places.from;
+    this.to = places.to;
+    [this.source, this.destination] = clients;
+  }
+
+  static async create(major: PostgresMajor = 18): Promise<Ends> {
+    const places = {
+      from: await createTestDatabase({ major }),
+      to: await createTestDatabase({ major }),
+    };
+    return new Ends(places, [await connectAs(places.from), await connectAs(places.to)]);
+  }
+
+  openSource(more: object = {}): Source {
+    return openSource({ ...settingsOf(this.from), ...more }, directReach);
+  }
+
+  openDestination(more: object = {}): Destination {
+    return openDestination({ ...settingsOf(this.to), schema: 'landed', ...more }, directReach);
+  }
+
+  request(table: SharedTable, changed: Partial<ReadRequest> = {}): ReadRequest {
+    return {
+      relation: table.relation,
+      columns: table.columns,
+      key: table.key,
+      lastModified: table.lastModified,
+      tenant: { column: table.tenantColumn, id: 'acme' },
+      window: { after: undefined, upTo: undefined },
+      resumeAfter: undefined,
+      deltaAfter: undefined,
+      encoding: 'copy_text',
+      batchBytesMax: 2 ** 20,
+      batchRowsMax: 1000,
+      position: undefined,
+      ...changed,
+    };
+  }
+
+  plan(table: SharedTable, changed: Partial<LoadPlan> = {}): LoadPlan {
+    return {
+      owner: 'prod/destination',
+      modelId: table.modelName,
+      modelName: table.modelName,
+      revisionId: 'revision',
+      transferId: 'transfer',
+      table: landedTableOf(table),
+      wireColumns: table.columns.map(({ nameInDestination }) => nameInDestination),
+      lastModified: table.lastModified.nameInDestination,
+      loadIdentity: 'identity',
+      mode: 'replace',
+      window: { after: undefined, upTo: undefined },
+      fence: '2026-06-01 00:00:00+00',
+      continues: false,
+      encoding: 'copy_text',
+      epoch: { startedAtMicros: 1, step: 1, attempt: 1 },
+      ...changed,
+    };
+  }
+
+  close(changed: Partial<LoadClose> = {}): LoadClose {
+    const fence = '2026-06-01 00:00:00+00';
+    return { watermark: fence, fence, isFullRefresh: true, rowsTransferred: 0, ...changed };
+  }
+
+  /** One load from its opening to its end. */
+  async land(
+    table: SharedTable,
+    plan: Partial<LoadPlan> = {},
+    request: Partial<ReadRequest> = {},
+  ): Promise<Receipt> {
+    await using source = this.openSource();
+    await using destination = this.openDestination();
+    const load = await destination.open(this.plan(table, plan), going);
+    const encoding = plan.encoding ?? 'copy_text';
+    for await (const batch of source.read(this.request(table, { encoding, ...request }), going)) {
+      await load.write(batch, going);
+    }
+    return await load.finish(this.close(), going);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.source.end(), this.destination.end()]);
+    await Promise.all([this.from.drop(), this.to.drop()]);
+  }
+}
+
+/** The order of one transfer's steps after another: later numbers win. */
+export function epochOf(startedAtMicros: number, attempt = 1, step = 1) {
+  return { startedAtMicros, step, attempt };
 }
