@@ -16,6 +16,7 @@ import { recipients } from './recipients.ts';
 import { sources } from './sources.ts';
 import { transferActions } from './transfer-actions.ts';
 import { transfers } from './transfers.ts';
+import { upserts } from './upserts.ts';
 
 /** The whole HTTP API. It opens nobody's system: what must be tried is tried by a worker. */
 export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
@@ -35,6 +36,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     forRecipient,
     transfers,
     transferActions,
+    upserts,
   ]) {
     app.route('/', routes);
   }

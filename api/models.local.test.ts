@@ -247,6 +247,41 @@ describe('200', () => {
     });
   });
 
+  test('a put creates a model by its name, then replaces it whole', async () => {
+    const { model_name, ...rest } = modelOf({ description: 'first' });
+    const created = await api.call('PUT', `/models/${model_name}`, { body: rest });
+    expect(created.body).toMatchObject({
+      message: 'Model created',
+      data: { model: { model_name } },
+    });
+    const whole = { model: { ...rest, model_name, description: undefined } };
+    const replaced = await api.call('PUT', `/export/models/${model_name}`, { body: whole });
+    expect(replaced.body).toMatchObject({
+      message: 'Model replaced',
+      data: { model: { description: null } },
+    });
+    const renamed = await api.call('PUT', `/models/${model_name}`, {
+      body: { ...rest, model_name: 'other' },
+    });
+    expect(renamed.status).toBe(400);
+  });
+
+  test('a put creates a product by its name, then replaces its models', async () => {
+    const { name } = await create();
+    const path = `/products/${unique('put')}`;
+    const created = await api.call('PUT', path, { body: { models: [name] } });
+    expect(created.body).toMatchObject({
+      message: 'Product created',
+      data: { product: { models: [name] } },
+    });
+    const replaced = await api.call('PUT', path, { body: { product: { models: [] } } });
+    expect(replaced.body).toMatchObject({
+      message: 'Product replaced',
+      data: { product: { models: [] } },
+    });
+    expect((await api.call('PUT', path, { body: {} })).status).toBe(400);
+  });
+
   test('a product is checked model by model', async () => {
     const { product, model } = await makeVendor(api.metadata.db);
     api.workflows.report = { ...fits, errors: [missing] };

@@ -26,7 +26,9 @@ import { answers, body, withKey } from './routes.ts';
 const params = z.object({ model_id: ModelRef });
 
 /** The flag may stand in the query, beside the model or inside it; it is not stored. */
-const SkipQuery = z.object({ skip_model_validation: z.enum(['true', 'false', '']).optional() });
+export const SkipQuery = z.object({
+  skip_model_validation: z.enum(['true', 'false', '']).optional(),
+});
 
 export const models = createRouter()
   .openapi(
@@ -71,7 +73,7 @@ export const models = createRouter()
       });
       if (errors.length > 0) throw invalid(errors);
       const { environment, deps } = c.var;
-      const written = await insertModel(deps.db, { environment, definition, audit: auditOf(c) });
+      const written = await insertModel(deps.db, { environment, definition, audit: modelAudit(c) });
       return c.json(
         success(writtenOut(written, [...unknownKeys(input), ...warnings]), 'Model created'),
         200,
@@ -130,7 +132,7 @@ export const models = createRouter()
       });
       if (errors.length > 0) throw invalid(errors);
       const change = { environment, idOrName: stored.id, definition, basedOn: stored.revisionId };
-      const written = await updateModel(deps.db, { ...change, audit: auditOf(c) });
+      const written = await updateModel(deps.db, { ...change, audit: modelAudit(c) });
       return c.json(
         success(writtenOut(written, [...unknownKeys(patch), ...warnings]), 'Model updated'),
         200,
@@ -154,13 +156,17 @@ export const models = createRouter()
       await deleteModel(c.var.deps.db, {
         environment: c.var.environment,
         idOrName,
-        audit: auditOf(c),
+        audit: modelAudit(c),
       });
       return c.json(success({}, 'Model deleted'), 200);
     },
   );
 
-async function wantsSkip(c: Context<AppEnv>, model: Record<string, unknown>): Promise<boolean> {
+/** Whether the writer asks not to hold the model against its source. @throws Failure `invalid` */
+export async function wantsSkip(
+  c: Context<AppEnv>,
+  model: Record<string, unknown>,
+): Promise<boolean> {
   const beside = (await c.req.json<Record<string, unknown>>())['skip_model_validation'];
   const flags = [
     c.req.query('skip_model_validation') === 'true',
@@ -176,10 +182,10 @@ async function wantsSkip(c: Context<AppEnv>, model: Record<string, unknown>): Pr
   return flags.includes(true);
 }
 
-function writtenOut({ model }: ModelWrite, warnings: readonly Violation[]) {
+export function writtenOut({ model }: ModelWrite, warnings: readonly Violation[]) {
   return { model: presentModel(model), warnings: [...warnings] };
 }
 
-function auditOf(c: { var: AppEnv['Variables'] }) {
+export function modelAudit(c: { var: AppEnv['Variables'] }) {
   return { actor: c.var.actor, present: presentModel };
 }

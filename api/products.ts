@@ -15,7 +15,7 @@ import { PageQuery, pageAnswer, wholeListOf } from './paging.ts';
 import { createRouter } from './router.ts';
 import { answers, body, withKey } from './routes.ts';
 
-const Product = z
+export const Product = z
   .object({
     product_name: z.string(),
     models: z.array(z.string()),
@@ -29,7 +29,7 @@ const Models = z.array(Name).max(1000);
 
 const ProductInput = z.object({ product_name: Name, models: Models }).openapi('ProductInput');
 
-const ProductPatch = z
+export const ProductPatch = z
   .object({ models: Models.optional() })
   .openapi('ProductPatch', { description: 'The list of models is replaced whole.' });
 
@@ -46,7 +46,7 @@ export function presentProduct(product: ProductRecord) {
   };
 }
 
-function auditOf(c: { var: AppEnv['Variables'] }) {
+export function productAudit(c: { var: AppEnv['Variables'] }) {
   return { actor: c.var.actor, present: presentProduct };
 }
 
@@ -87,7 +87,7 @@ export const products = createRouter()
         environment: c.var.environment,
         name: input.product_name,
         models: input.models,
-        audit: auditOf(c),
+        audit: productAudit(c),
       });
       return c.json(success({ product: presentProduct(product) }, 'Product created'), 200);
     },
@@ -128,7 +128,7 @@ export const products = createRouter()
       const product =
         models === undefined
           ? await getProduct(deps.db, { environment, name })
-          : await updateProduct(deps.db, { environment, name, models, audit: auditOf(c) });
+          : await updateProduct(deps.db, { environment, name, models, audit: productAudit(c) });
       return c.json(success({ product: presentProduct(product) }, 'Product updated'), 200);
     },
   )
@@ -147,7 +147,7 @@ export const products = createRouter()
       await deleteProduct(c.var.deps.db, {
         environment: c.var.environment,
         name,
-        audit: auditOf(c),
+        audit: productAudit(c),
       });
       return c.json(success({}, 'Product deleted'), 200);
     },

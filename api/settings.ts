@@ -38,7 +38,7 @@ function kindOf(declaration: ConnectorDeclaration): string {
 
 /** The checked block, with its defaults. `path` is where it stands in the request. */
 export function parseSettings(schema: z.ZodObject, block: unknown, path: string): Settings {
-  const cleaned = isJsonObject(block) ? clean(schema, block) : block;
+  const cleaned = isJsonObject(block) ? dropOtherMethods(schema, clean(schema, block)) : block;
   const parsed = schema.safeParse(cleaned);
   if (!parsed.success) throw invalidInput(parsed.error, cleaned, path);
   return splitSecrets(schema, dropOtherMethods(schema, toJson(parsed.data)));
@@ -112,10 +112,11 @@ function clean(schema: z.core.$ZodType, block: JsonObject): JsonObject {
   return Object.fromEntries(entries);
 }
 
-/** Drops the objects of the methods that `auth_method` does not name. */
+/** Drops the objects of the methods that `auth_method` does not name; all stay where it names none. */
 function dropOtherMethods(schema: z.ZodObject, block: JsonObject): JsonObject {
   const chosen = block['auth_method'];
   const methods = methodsOf(schema);
+  if (typeof chosen !== 'string' || !methods.includes(chosen)) return block;
   const entries = Object.entries(block).filter(([key]) => key === chosen || !methods.includes(key));
   return Object.fromEntries(entries);
 }
