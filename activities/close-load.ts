@@ -18,7 +18,10 @@ export interface LoadEnd {
 }
 
 /** Publishes what has landed and moves the watermark at the destination; then, and only then, records it here. */
-export async function closeLoad(deps: StepDeps, { run, table, load, fence }: LoadEnd): Promise<void> {
+export async function closeLoad(
+  deps: StepDeps,
+  { run, table, load, fence }: LoadEnd,
+): Promise<void> {
   const { decision, lookbackSeconds } = planOf(run);
   const { progress } = load;
   const { rows } = await getModelRun(deps.db, run);
@@ -33,7 +36,8 @@ export async function closeLoad(deps: StepDeps, { run, table, load, fence }: Loa
   );
   const { watermark } = receipt;
   await recordSuccess(deps.db, { run, watermark, table: landedTableOf(table) });
-  const published = receipt.rowsPublished === undefined ? '' : `, ${receipt.rowsPublished} published`;
+  const published =
+    receipt.rowsPublished === undefined ? '' : `, ${receipt.rowsPublished} published`;
   const line = `${run.modelName}: done, ${rows} rows moved${published}.`;
   await appendLog(deps.db, { transferId: run.transferId, line });
 }

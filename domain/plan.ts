@@ -190,7 +190,8 @@ export function nextWatermark(load: {
   readonly lookbackSeconds: number;
 }): InstantText | undefined {
   const { decision, fence, progress } = load;
-  if (decision.isExplicit && !reachesPast(decision, load.lookbackSeconds)) return progress.watermark;
+  if (decision.isExplicit && !reachesPast(decision, load.lookbackSeconds))
+    return progress.watermark;
   const { after, upTo } = decision.window;
   // While nothing has landed the start of the window stands for it; it may lie in the future.
   const landed = progress.greatest ?? after;
