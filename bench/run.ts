@@ -12,7 +12,8 @@ import { publish } from './publish.ts';
 import { machineSetting, writeReport } from './report.ts';
 import { columns, createSourceRows, measureRowBytes } from './source-rows.ts';
 
-// `npm run bench`: the table of speeds that we hold ourselves to. A further row is a further file like first-load.ts.
+// `npm run bench`: the table of speeds that we hold ourselves to. A further row is a further file like
+// first-load.ts.
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
