@@ -39,7 +39,8 @@ export interface LiveTable {
  * @throws Failure `schema_conflict` when something stands in the way, saying what it is and what it should be.
  */
 export function planEvolution(wanted: LandedTable, live: LiveTable | undefined): EvolutionStep[] {
-  if (live === undefined) return [{ kind: 'create_schema' }, { kind: 'create_table', table: wanted }];
+  if (live === undefined)
+    return [{ kind: 'create_schema' }, { kind: 'create_table', table: wanted }];
   checkShape(wanted, live);
   const steps: EvolutionStep[] = [];
   for (const column of wanted.columns) {

@@ -28,7 +28,9 @@ export interface Fence {
   /** The one statement that would make it commit safe, where there is one. */
   readonly grant: string | undefined;
   /** Who holds the fence back, where somebody does. */
-  readonly holder: { readonly pid: number; readonly state: string; readonly ageSeconds: number } | undefined;
+  readonly holder:
+    | { readonly pid: number; readonly state: string; readonly ageSeconds: number }
+    | undefined;
   /** On a standby: how far it had replayed. A read that finds less must not be believed. */
   readonly position: string | undefined;
 }
@@ -118,7 +120,7 @@ export interface LoadProgress {
   readonly pass: number;
   /** Attempts whose rows count in this pass, this one included: more than one means more than one snapshot. */
   readonly attempts: number;
-  /** The fence under which this pass began. */
+  /** The fence that stands before this pass: the plan's for the main one, that of the pass before for a catch-up. */
   readonly fence: InstantText;
   readonly resumeAfter: Cursor | undefined;
   /** The greatest last-modified value ever landed, this load included. */

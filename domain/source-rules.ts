@@ -22,7 +22,10 @@ export function checkAgainstSource(
   const errors: Violation[] = [];
   const warnings: Violation[] = [];
   const byName = new Map(source.map((column) => [column.name, column]));
-  const near = source.map(({ name }) => name).slice(0, 40).join(', ');
+  const near = source
+    .map(({ name }) => name)
+    .slice(0, 40)
+    .join(', ');
   for (const [index, column] of model.columns.entries()) {
     const path = `model.columns[${index}]`;
     const found = byName.get(column.name_in_source);
@@ -57,7 +60,9 @@ function checkTenantColumn(
   const path = 'model.organization_column';
   const found = byName.get(name);
   if (found === undefined) {
-    return [{ path, code: 'column_missing', message: `${model.source_table} has no column ${name}.` }];
+    return [
+      { path, code: 'column_missing', message: `${model.source_table} has no column ${name}.` },
+    ];
   }
   if (found.fits.some((type) => tenantTypes.includes(type))) return [];
   const message = `The tenant column ${name} is ${found.type}; it must be a string, an integer or a uuid.`;
