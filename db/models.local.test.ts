@@ -151,6 +151,16 @@ describe('names', () => {
     });
   });
 
+  test('a second model of a name is a conflict, as is a rename to it', async () => {
+    const source = await makeSource(db);
+    const [one, other] = [await makeModel(db, source), await makeModel(db, source)];
+    const taken = { kind: 'conflict', violations: [{ path: 'model.model_name', code: 'taken' }] };
+    await expect(makeModel(db, source, { model_name: one.name })).rejects.toMatchObject(taken);
+    await expect(update(other, { model_name: one.name })).rejects.toMatchObject(taken);
+    const definition = { ...one.definition, description: 'second' };
+    await expect(reviewModel(db, { environment: 'prod', definition })).rejects.toMatchObject(taken);
+  });
+
   test('of racing models for one table exactly one is made', async () => {
     const source = await makeSource(db);
     const destination_table_name = unique('table');

@@ -220,13 +220,17 @@ export async function listModels(
   return pageOf(rows, input.page);
 }
 
-/** What the rules say of a definition, as a new model or as the next revision of a stored one; stores nothing. */
+/**
+ * What the rules say of a definition, as a new model or as the next revision of a stored one; stores nothing.
+ * @throws Failure `conflict` where another model has the name.
+ */
 export async function reviewModel(
   db: Db,
   input: { environment: Environment; definition: ModelDefinition; idOrName?: string | undefined },
 ): Promise<{ violations: readonly Violation[]; warnings: readonly Violation[] }> {
   const { environment, definition, idOrName } = input;
   const before = idOrName === undefined ? undefined : await getModel(db, { environment, idOrName });
+  await refuseSecond(db, { environment, definition, before });
   const { context, nameViolations } = await gatherContext(db, { environment, definition, before });
   const { violations, warnings } = checkModel(definition, context);
   return { violations: [...nameViolations, ...violations], warnings };
@@ -245,6 +249,7 @@ async function judge(
   },
 ): Promise<{ sourceId: string; warnings: readonly Violation[] }> {
   await lockModels(tx, input.environment);
+  await refuseSecond(tx, input);
   const { context, nameViolations } = await gatherContext(tx, { ...input, lockSources: true });
   const findings = checkModel(input.definition, context);
   const violations = [...nameViolations, ...findings.violations];
@@ -253,6 +258,29 @@ async function judge(
   const resolved = resolveSource(input.definition, context.sources);
   const source = 'source' in resolved ? resolved.source : undefined;
   return { sourceId: must(source, 'a source after the rules').id, warnings: findings.warnings };
+}
+
+/** A name that is taken is a conflict, before the rules complain about the table of the same name. */
+async function refuseSecond(
+  db: Db,
+  input: {
+    environment: Environment;
+    definition: ModelDefinition;
+    before?: ModelRecord | undefined;
+  },
+): Promise<void> {
+  const { environment, before } = input;
+  const name = input.definition.model_name;
+  if (before?.name === name) return;
+  const isOther = and(eq(models.environment, environment), eq(models.name, name));
+  const [other] = await db
+    .select({ id: models.id })
+    .from(models)
+    .where(and(isOther, isNull(models.deletedAt)));
+  if (other === undefined || other.id === before?.id) return;
+  const message = `There is a model named ${name} already. Change that one, or choose another name.`;
+  const violations = [{ path: 'model.model_name', code: 'taken', message }];
+  throw new Failure('conflict', message, { violations });
 }
 
 async function lockModels(tx: Db, environment: Environment): Promise<void> {
