@@ -53,9 +53,10 @@ const postgres = {
 };
 
 async function leftovers(): Promise<number> {
-  const { rows } = await api.metadata.db.$client.query<{ count: string }>(
-    /*sql*/ `select (select count(*) from probes) + (select count(*) from connections where expires_at is not null) as count`,
-  );
+  const { rows } = await api.metadata.db.$client.query<{
+    count: string;
+  }>(/*sql*/ `select (select count(*) from probes)
+      + (select count(*) from connections where expires_at is not null) as count`);
   return Number(rows[0]?.count);
 }
 

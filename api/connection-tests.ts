@@ -17,7 +17,8 @@ import { DestinationTest, SourceTest, presentReport } from './test-result.ts';
 import { echoSettings } from './settings.ts';
 
 const description =
-  'A worker tries it. The envelope is a success whenever the request was well-formed; the outcome is `data.status`.';
+  'A worker tries it. The envelope is a success whenever the request was well-formed; ' +
+  'the outcome is `data.status`.';
 
 const withVendor = { vendor: z.string().min(1) };
 const sourceParams = z.object({ source_id: PathId });

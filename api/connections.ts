@@ -33,7 +33,10 @@ export function newConnection(
   };
 }
 
-/** The next revision of a stored connection; nothing where the patch has no block. @throws Failure `invalid` */
+/**
+ * The next revision of a stored connection; nothing where the patch has no block.
+ * @throws Failure `invalid`
+ */
 export function changedConnection(
   { registry, sealer }: AppDeps,
   role: ConnectionRole,
@@ -53,6 +56,7 @@ export function changedConnection(
 
 function checkVendor(role: ConnectionRole, vendor: string, wanted: string | undefined): void {
   if (wanted === undefined || wanted === vendor) return;
-  const message = `${role}.vendor is fixed: it is ${vendor}. Create another ${role} for ${wanted.slice(0, 60)}.`;
+  const other = wanted.slice(0, 60);
+  const message = `${role}.vendor is fixed: it is ${vendor}. Create another ${role} for ${other}.`;
   throw invalid([{ path: `${role}.vendor`, code: 'fixed', message }]);
 }

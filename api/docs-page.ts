@@ -14,7 +14,7 @@ interface Operation {
   readonly operation: JsonObject;
 }
 
-/** The page about the API, made from its OpenAPI document: paths, fields, examples, answers, a curl for each. */
+/** The page about the API, made from its OpenAPI document: for each path its fields, answers and a curl. */
 export function renderDocs(document: JsonObject, { publicUrl, temporalUiUrl }: AppDeps) {
   const operations = operationsOf(document);
   const groups = [...Map.groupBy(operations, ({ tag }) => tag)];

@@ -90,7 +90,7 @@ export function refuse(
   return new HTTPException(status, { message, res: new Response(null, { headers }) });
 }
 
-/** All that a schema found wrong with `input`, as one failure. `place` is where that stands in the request. */
+/** All that a schema found wrong with `input`, as one failure. `place`: where that stands in the request. */
 export function invalidInput(error: z.ZodError, input: unknown, place = ''): Failure {
   return invalid(error.issues.map((issue) => toViolation(issue, input, place)));
 }

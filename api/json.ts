@@ -59,8 +59,9 @@ function checkDepth(text: string): void {
 
 type Expected = 'value' | 'first_value' | 'key' | 'first_key' | 'colon' | 'next';
 
-const token =
-  /\s*("(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[[\]{}:,])/y;
+const text = /"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/;
+const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/;
+const token = new RegExp(`\\s*(${text.source}|${number.source}|true|false|null|[[\\]{}:,])`, 'y');
 
 /** Where the first token stands that JSON does not allow there. Called only for text known to be faulty. */
 function findFault(text: string): number {

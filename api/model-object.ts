@@ -103,7 +103,7 @@ export function presentModel(record: ModelRecord): Model {
   };
 }
 
-/** A whole model from the wire, where null means: not given. @throws Failure `invalid` with all violations. */
+/** A whole model from the wire, null meaning: not given. @throws Failure `invalid` with all violations. */
 export function parseModel(input: unknown): ModelDefinition {
   const given = withoutNulls(input);
   const parsed = WireModel.safeParse(given);

@@ -294,6 +294,7 @@ describe('pages', () => {
     }
   });
 
+  const someId = '0199aa00-0000-7000-8000-000000000001';
   const encode = (value: unknown) => encodeURIComponent(btoa(JSON.stringify(value)));
   test.each([
     ['page_size=0', 'page_size'],
@@ -309,7 +310,7 @@ describe('pages', () => {
     [`cursor=${encode([])}`, 'cursor'],
     [`cursor=${encode({ id: 1, last_seen_sort_value: 2 })}`, 'cursor'],
     [
-      `cursor=${encode({ id: '0199aa00-0000-7000-8000-000000000001', last_seen_sort_value: '2026-02-30T00:00:00.000000Z' })}`,
+      `cursor=${encode({ id: someId, last_seen_sort_value: '2026-02-30T00:00:00.000000Z' })}`,
       'cursor',
     ],
   ])('%s is refused', async (query, path) => {

@@ -28,7 +28,9 @@ export function settingsSchema(
     .filter((one) => one[role] !== undefined)
     .map(kindOf)
     .sort();
-  const message = `Vendor "${vendor.slice(0, 60)}" is not served as a ${role} by this version of Waybill; served: ${served.join(', ')}.`;
+  const message =
+    `Vendor "${vendor.slice(0, 60)}" is not served as a ${role} by this version of Waybill; ` +
+    `served: ${served.join(', ')}.`;
   throw invalid([{ path: `${role}.vendor`, code: 'unknown_vendor', message }]);
 }
 

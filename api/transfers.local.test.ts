@@ -118,7 +118,8 @@ describe('200', () => {
     const id = await submitted(of);
     await api.metadata.db.$client.query(
       /*sql*/ `update transfer_models set status = 'ERROR', rows = 7, delta_rows = 5, bytes = 1500000,
-        window_after = '2026-01-01 00:00:00+00', most_recent_at = 'infinity', error = $2 where transfer_id = $1`,
+        window_after = '2026-01-01 00:00:00+00', most_recent_at = 'infinity', error = $2
+        where transfer_id = $1`,
       [
         id,
         {

@@ -87,7 +87,7 @@ async function writeModel(
 
 function checkName(given: string, ofPath: string): void {
   if (given === ofPath) return;
-  const message = `model.model_name is ${given}, the path says ${ofPath}. Leave one of them out or make them equal.`;
+  const message = `model.model_name is ${given}, the path says ${ofPath}. Make them equal.`;
   throw invalid([{ path: 'model.model_name', code: 'two_names', message }]);
 }
 
