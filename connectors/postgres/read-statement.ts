@@ -13,7 +13,10 @@ import { isResumable, readExpression } from './type-table.ts';
 export interface ReadStatement {
   readonly copy: string;
   readonly settings: ReadonlyMap<string, string>;
-  /** Fails where the tenant id is no value of the tenant column's type. */
+  /**
+   * Fails where the tenant id is no value of the tenant column's type; `is_exact` says whether the type
+   * would write it so.
+   */
   readonly tenantCast: string;
 }
 
@@ -79,7 +82,8 @@ export function buildRead(table: CatalogTable, request: ReadRequest): ReadStatem
     `where ${conditions.join(' and ')} order by ${order.join(', ')}`;
   const format = encoding === 'copy_binary' ? 'binary' : 'text';
   const { cast } = columnOf(table, request.tenant.column).read;
-  const tenantCast = /*sql*/ `select ${setting('tenant')}::${cast} is null as is_null`;
+  const tenantCast = /*sql*/ `select (${setting('tenant')}::${cast})::text collate "C"
+    = ${setting('tenant')} collate "C" as is_exact`;
   return { copy: /*sql*/ `copy (${query}) to stdout (format ${format})`, settings, tenantCast };
 }
 

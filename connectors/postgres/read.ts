@@ -43,9 +43,11 @@ export async function* readRows(
   await session.script(['commit']);
 }
 
+/** An id that no row can equal is refused: a transfer of nothing would look like a tenant without rows. */
 async function checkTenant(session: Session, tenantCast: string): Promise<void> {
   try {
-    await session.rows(tenantCast);
+    const [row] = await session.rows<{ is_exact: boolean }>(tenantCast);
+    if (must(row, 'a row').is_exact) return;
   } catch (error) {
     const isValue =
       error instanceof Failure &&
@@ -55,6 +57,10 @@ async function checkTenant(session: Session, tenantCast: string): Promise<void> 
       'The id_in_provider_system of the recipient is no value of the type of the tenant column.';
     throw new Failure('source_mismatch', sentence, { code: 'CONF', detail: error.detail });
   }
+  const sentence =
+    'The id_in_provider_system of the recipient is not written as the tenant column has it: ' +
+    'a uuid in lower case, a number without leading zeros, nothing padded.';
+  throw new Failure('source_mismatch', sentence, { code: 'CONF' });
 }
 
 async function checkPosition(session: Session, position: string | undefined): Promise<void> {

@@ -64,12 +64,19 @@ describe.each([12, 15, 18] as const)('reading from Postgres %i', (major) => {
     test.each(['smallint', 'integer', 'bigint', 'numeric'])(
       'of type %s takes its own id only',
       async (type) => {
-        await check(type, ['1', '7', null], {
-          '7': [1],
-          '07': [],
-          ' 7': [],
-        });
-        for (const id of ['abc', '7 or true', '7)--', '99999999999999999999999x', '']) {
+        await check(type, ['1', '7', null], { '7': [1], '8': [] });
+        // What no row can equal to the character would look like a tenant without rows.
+        const others = [
+          '07',
+          ' 7',
+          '+7',
+          'abc',
+          '7 or true',
+          '7)--',
+          '99999999999999999999999x',
+          '',
+        ];
+        for (const id of others) {
           await expect(readIds('owned', id)).rejects.toMatchObject(refused);
         }
       },
@@ -77,21 +84,19 @@ describe.each([12, 15, 18] as const)('reading from Postgres %i', (major) => {
 
     test('of type uuid takes its own id only', async () => {
       const id = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11';
-      await check('uuid', [id, null], {
-        [id]: [0],
-        [id.replaceAll('-', '')]: [],
-        [id.toUpperCase()]: [],
-      });
-      await expect(readIds('owned', 'acme')).rejects.toMatchObject(refused);
+      await check('uuid', [id, null], { [id]: [0] });
+      for (const other of [id.replaceAll('-', ''), id.toUpperCase(), 'acme']) {
+        await expect(readIds('owned', other)).rejects.toMatchObject(refused);
+      }
     });
 
     test('of type char(n) takes its own id, without regard to the padding', async () => {
       await check('char(6)', ['acme', 'acmes'], {
         acme: [0],
         acmes: [1],
-        'acme  ': [],
         acmesxyz: [],
       });
+      await expect(readIds('owned', 'acme  ')).rejects.toMatchObject(refused);
     });
 
     test('of a type that is lenient is compared to the character', async () => {
