@@ -1,6 +1,6 @@
 import { copyEnvironment } from '../config.ts';
 import { createApiClient } from '../bin/demo-api.ts';
-import { clearFolder, startCast, type Cast } from '../bin/demo-servers.ts';
+import { startCast, type Cast } from '../bin/demo-servers.ts';
 import { stopOnSignal } from '../bin/demo-signal.ts';
 import { connect, type Login } from '../bin/demo-vendor.ts';
 import { Failure } from '../domain/failure.ts';
@@ -44,9 +44,8 @@ async function run(options: BenchOptions): Promise<void> {
   try {
     await Promise.race([measure(cast, options), asked]);
   } finally {
-    await cast[Symbol.asyncDispose]();
+    await cast.stop({ clear: true });
   }
-  await clearFolder({ stateDir: options.stateDir, say });
 }
 
 async function fillSource(source: Login, rows: number): Promise<void> {

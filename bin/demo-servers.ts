@@ -11,11 +11,13 @@ import { openStateDir } from './state-dir.ts';
 import { startSystem, type System } from './system.ts';
 
 /** Waybill, and the database servers of a vendor and of the vendor's customers, all on this machine. */
-export interface Cast extends AsyncDisposable {
+export interface Cast {
   readonly system: System;
   /** As superuser. */
   readonly vendor: Login;
   readonly customers: Login;
+  /** Stops all servers; with `clear` nothing but the log stays on disk. */
+  stop(end: { clear: boolean }): Promise<void>;
 }
 
 export interface CastOptions {
@@ -39,31 +41,37 @@ const leftoverGraceMs = 5000;
  * Fails with `conflict` while another run uses the folder.
  */
 export async function startCast(options: CastOptions): Promise<Cast> {
+  const state = await takeFolder(options);
   const started = new AsyncDisposableStack();
-  try {
-    const state = await takeFolder(options);
-    started.defer(() => state.close());
-    await clearFolder(options);
-    const databases = [
-      startDatabaseServer('vendor', options, started),
-      startDatabaseServer('customers', options, started),
-    ] as const;
-    // All are awaited even where one fails, so that none is left running unseen.
-    await Promise.allSettled(databases);
-    const [vendor, customers] = await Promise.all(databases);
-    const rest = [startWaybill(options, started), options.prepare(vendor)] as const;
-    await Promise.allSettled(rest);
-    const [system] = await Promise.all(rest);
-    return {
-      system,
-      vendor,
-      customers,
-      [Symbol.asyncDispose]: () => started.disposeAsync(),
-    };
-  } catch (error) {
+  const stop = async ({ clear }: { clear: boolean }) => {
     await started.disposeAsync();
+    if (clear) await clearFolder(options);
+    state.close();
+  };
+  try {
+    await clearFolder(options);
+    return { ...(await startServers(options, started)), stop };
+  } catch (error) {
+    await stop({ clear: false });
     throw error;
   }
+}
+
+async function startServers(
+  options: CastOptions,
+  started: AsyncDisposableStack,
+): Promise<Omit<Cast, 'stop'>> {
+  const databases = [
+    startDatabaseServer('vendor', options, started),
+    startDatabaseServer('customers', options, started),
+  ] as const;
+  // All are awaited even where one fails, so that none is left running unseen.
+  await Promise.allSettled(databases);
+  const [vendor, customers] = await Promise.all(databases);
+  const rest = [startWaybill(options, started), options.prepare(vendor)] as const;
+  await Promise.allSettled(rest);
+  const [system] = await Promise.all(rest);
+  return { system, vendor, customers };
 }
 
 async function startWaybill(options: CastOptions, started: AsyncDisposableStack): Promise<System> {

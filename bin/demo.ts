@@ -6,7 +6,7 @@ import { createApiClient } from './demo-api.ts';
 import { createCustomer, makePassword } from './demo-customers.ts';
 import { demoHelp, parseDemoOptions, type DemoOptions } from './demo-options.ts';
 import { createScreen, formatCount, formatSeconds } from './demo-screen.ts';
-import { clearFolder, logName, startCast, type Cast } from './demo-servers.ts';
+import { logName, startCast, type Cast } from './demo-servers.ts';
 import { stopOnSignal } from './demo-signal.ts';
 import { addCustomer, addSource, publishModel, testConnection } from './demo-setup.ts';
 import {
@@ -55,20 +55,24 @@ async function run(options: DemoOptions): Promise<void> {
     signal: stopping.signal,
     prepare: (vendor) => fillVendor(vendor, options.rows),
   });
+  let outcome: 'stopped' | 'failed' | 'finished' = 'stopped';
   try {
-    await Promise.race([perform(cast, options), stopping.asked]);
+    const performed = perform(cast, options).then(() => (outcome = 'finished'));
+    await Promise.race([performed, stopping.asked]);
     if (options.keep && !stopping.signal.aborted) {
       say('The servers stay until you press Ctrl-C.');
       await stopping.asked;
     }
   } catch (error) {
+    outcome = 'failed';
     say(`What the API and the worker said is in ${path.join(options.stateDir, logName)}`);
     throw error;
   } finally {
     process.stdout.write('\nStopping the servers …\n');
-    await cast[Symbol.asyncDispose]();
+    // Where a row differed or a step failed, somebody will want to look.
+    await cast.stop({ clear: outcome !== 'failed' && process.exitCode === undefined });
   }
-  if (process.exitCode === undefined) await clearFolder({ stateDir: options.stateDir, say });
+  if (outcome === 'stopped') throw new Failure('cancelled', 'Stopped before the end.');
 }
 
 /** The usual batch for all rows; smaller ones for fewer, so that there is always a middle to be killed in. */
