@@ -17,6 +17,9 @@ import type { destinationQueue, probe } from '../workflows/workflows.ts';
 /** A probe's one activity ends within 20 s; without a worker nobody would answer, so we do. */
 const probeMs = 20_000;
 
+/** A Temporal that takes a call and says nothing counts as away after so long. */
+const callMs = 5000;
+
 export interface TemporalAddress {
   readonly address: string;
   readonly namespace: string;
@@ -32,63 +35,68 @@ export function createWorkflowPort(client: Client, taskQueues: TaskQueues): Work
   const handle = (id: string) => client.workflow.getHandle(id);
   return {
     async ring(destinationId, transferId) {
-      await reach(() =>
-        client.workflow.signalWithStart<typeof destinationQueue, [transferId: string]>('destinationQueue', {
-          workflowId: workflowIds.destination(destinationId),
-          taskQueue: taskQueues.control,
-          args: [{ destinationId }],
-          signal: messageNames.ring,
-          signalArgs: [transferId],
-          staticSummary: 'transfers of one destination, in order',
-        }),
+      await reach(client, () =>
+        client.workflow.signalWithStart<typeof destinationQueue, [transferId: string]>(
+          'destinationQueue',
+          {
+            workflowId: workflowIds.destination(destinationId),
+            taskQueue: taskQueues.control,
+            args: [{ destinationId }],
+            signal: messageNames.ring,
+            signalArgs: [transferId],
+            staticSummary: 'transfers of one destination, in order',
+          },
+        ),
       );
     },
-    cancelTransfer: (id) => tell(handle(workflowIds.transfer(id)), (transfer) => transfer.cancel()),
+    cancelTransfer: (id) => tell(client, () => handle(workflowIds.transfer(id)).cancel()),
     pauseTransfer: (id) =>
-      tell(handle(workflowIds.transfer(id)), (transfer) => transfer.signal(messageNames.pause)),
+      tell(client, () => handle(workflowIds.transfer(id)).signal(messageNames.pause)),
     resumeTransfer: (id) =>
-      tell(handle(workflowIds.transfer(id)), (transfer) => transfer.signal(messageNames.resume)),
+      tell(client, () => handle(workflowIds.transfer(id)).signal(messageNames.resume)),
     runProbe: (ref) => runProbe(client, taskQueues, ref),
-    describeTransfer: (id) => describe(handle(workflowIds.transfer(id))),
-    describeQueue: (id) => describe(handle(workflowIds.destination(id))),
+    describeTransfer: (id) => describe(client, handle(workflowIds.transfer(id))),
+    describeQueue: (id) => describe(client, handle(workflowIds.destination(id))),
     async ping() {
-      await reach(() => client.workflowService.getSystemInfo({}));
+      await reach(client, () => client.workflowService.getSystemInfo({}));
     },
   };
 }
 
 async function runProbe(client: Client, taskQueues: TaskQueues, ref: ProbeRef): Promise<void> {
+  const running = await reach(client, () =>
+    client.workflow.start<typeof probe>('probe', {
+      workflowId: workflowIds.probe(ref.probeId),
+      taskQueue: taskQueues.control,
+      args: [ref],
+      workflowExecutionTimeout: probeMs,
+      staticSummary: `probe of a ${ref.kind}`,
+    }),
+  );
   try {
-    await reach(() =>
-      client.workflow.execute<typeof probe>('probe', {
-        workflowId: workflowIds.probe(ref.probeId),
-        taskQueue: taskQueues.control,
-        args: [ref],
-        workflowExecutionTimeout: probeMs,
-        staticSummary: `probe of a ${ref.kind}`,
-      }),
-    );
+    // Temporal itself ends the workflow at `probeMs`; what comes later is a Temporal that hangs.
+    await reach(client, () => running.result(), probeMs + 1000);
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
-    throw new Failure('unavailable', 'No worker answered within 20 s. Start a worker and try again.');
+    throw new Failure(
+      'unavailable',
+      'No worker answered within 20 s. Start a worker and try again.',
+    );
   }
 }
 
 /** A message to a workflow that has ended, or has not begun, has nobody to reach; the row decides. */
-async function tell(
-  handle: WorkflowHandle,
-  message: (handle: WorkflowHandle) => Promise<unknown>,
-): Promise<void> {
+async function tell(client: Client, message: () => Promise<unknown>): Promise<void> {
   try {
-    await reach(() => message(handle));
+    await reach(client, message);
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
 }
 
-async function describe(handle: WorkflowHandle): Promise<WorkflowState> {
+async function describe(client: Client, handle: WorkflowHandle): Promise<WorkflowState> {
   try {
-    const { status } = await reach(() => handle.describe());
+    const { status } = await reach(client, () => handle.describe());
     return status.name === 'RUNNING' || status.name === 'PAUSED' ? 'open' : 'closed';
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'not_found';
@@ -96,12 +104,13 @@ async function describe(handle: WorkflowHandle): Promise<WorkflowState> {
   }
 }
 
-/** @throws Failure `unavailable` where Temporal itself does not answer; other errors pass. */
-async function reach<T>(call: () => Promise<T>): Promise<T> {
+/** @throws Failure `unavailable` where Temporal itself does not answer in time; other errors pass. */
+async function reach<T>(client: Client, call: () => Promise<T>, ms = callMs): Promise<T> {
   try {
-    return await call();
+    return await client.withDeadline(Date.now() + ms, call);
   } catch (error) {
-    if (isAway(error)) throw new Failure('unavailable', 'Temporal does not answer.', { cause: error });
+    if (isAway(error))
+      throw new Failure('unavailable', 'Temporal does not answer.', { cause: error });
     throw error;
   }
 }
