@@ -74,7 +74,11 @@ async function runStep<I, O>(
     return output;
   } catch (error) {
     // A cancelled step ends as cancelled, whatever its connections said while they were cut.
-    if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;
+    const { aborted, reason } = context.cancellationSignal;
+    if (aborted) {
+      log.info({ ...counts, why: reason.message }, 'step stopped');
+      throw reason;
+    }
     throw await asApplicationFailure({ ...deps, log }, { error, input, step: info.activityType });
   } finally {
     clearInterval(ticker);
