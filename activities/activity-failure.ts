@@ -23,7 +23,13 @@ export async function asApplicationFailure(
   const mayRetry = failure.policy.retry === 'soon' && !(await isExhausted(deps, failure, input));
   const level = failure.kind === 'bug' ? 'error' : 'warn';
   deps.log[level](
-    { kind: failure.kind, code: failure.code, detail: failure.detail, mayRetry, ...stackOf(failure) },
+    {
+      kind: failure.kind,
+      code: failure.code,
+      detail: failure.detail,
+      mayRetry,
+      ...stackOf(failure),
+    },
     failure.message,
   );
   return ApplicationFailure.create({
@@ -38,7 +44,9 @@ export async function asApplicationFailure(
 /** Frames name our code and no values; the first line of a stack is the message, which may. */
 function stackOf(failure: Failure): { stack?: string } {
   if (failure.kind !== 'bug' || !(failure.cause instanceof Error)) return {};
-  const frames = (failure.cause.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  const frames = (failure.cause.stack ?? '')
+    .split('\n')
+    .filter((line) => line.startsWith('    at '));
   return { stack: frames.slice(0, 10).join('\n') };
 }
 

@@ -14,7 +14,11 @@ export interface BatchCounter {
 }
 
 /** Counts a slice from outside: into our tables, where the API reads progress, and into heartbeats. */
-export async function countBatches(deps: StepDeps, run: ModelRun, load: Load): Promise<BatchCounter> {
+export async function countBatches(
+  deps: StepDeps,
+  run: ModelRun,
+  load: Load,
+): Promise<BatchCounter> {
   const { pass, rows: landed } = load.progress;
   // A worker killed between a commit and its count left ours short. Only where all the rows are this run's.
   if (!planOf(run).decision.continues && landed > run.rows) await correctRows(deps.db, run, landed);

@@ -12,9 +12,17 @@ export async function chooseTransfers(
   const queue = await readQueue(db, destinationId);
   const chosen = chooseStarts(queue);
   const starts = chosen.map((id) => {
-    const transfer = must(queue.waiting.find((waiting) => waiting.id === id), 'chosen transfer');
+    const transfer = must(
+      queue.waiting.find((waiting) => waiting.id === id),
+      'chosen transfer',
+    );
     const { recipientId, trigger, modelNames } = transfer;
-    return { transferId: id, recipientId, trigger, summary: summarise(modelNames, queue.vendor, trigger) };
+    return {
+      transferId: id,
+      recipientId,
+      trigger,
+      summary: summarise(modelNames, queue.vendor, trigger),
+    };
   });
   return { starts, waiting: queue.waiting.length - starts.length };
 }

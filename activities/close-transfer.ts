@@ -15,7 +15,10 @@ export async function closeTransfer(
   const ends = new Map(Object.entries(outcomes).map(([id, outcome]) => [id, endOf(outcome)]));
   const destination = await db.transaction(async (tx) => {
     const status: TransferStatus = outcomeOf(await closeModels(tx, transferId, ends));
-    const error = errorOf(status, [...ends.values()].map((end) => end.error));
+    const error = errorOf(
+      status,
+      [...ends.values()].map((end) => end.error),
+    );
     const ended = await endTransfer(tx, { transferId, from: 'RUNNING', status, error });
     if (ended !== undefined) await appendLog(tx, { transferId, line: `Ended: ${status}.` });
     return ended;
@@ -28,7 +31,10 @@ export async function closeTransfer(
 function endOf(outcome: ModelOutcome) {
   if (outcome.status !== 'ERROR') return { status: outcome.status, error: undefined };
   const { kind, code, message, detail } = outcome.failure;
-  return { status: outcome.status, error: toErrorObject(new Failure(kind, message, { code, detail })) };
+  return {
+    status: outcome.status,
+    error: toErrorObject(new Failure(kind, message, { code, detail })),
+  };
 }
 
 function errorOf(

@@ -25,7 +25,8 @@ export async function copySlice(deps: StepDeps, ref: StepRef): Promise<SliceResu
   const table = sharedTableOf(run.definition);
   const plan = planOf(run);
   // Its end is on record, and whoever asks again did not hear of it.
-  if (run.status === 'SUCCESS') return { next: 'done', rows: 0, bytes: 0, batches: 0, fence: plan.fence.at };
+  if (run.status === 'SUCCESS')
+    return { next: 'done', rows: 0, bytes: 0, batches: 0, fence: plan.fence.at };
   await using source = await openSource(deps, run.sourceConnectionId);
   await using destination = await openDestination(deps, run.destinationConnectionId);
   const rank = { step: ref.step, attempt: deps.attempt };

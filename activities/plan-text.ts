@@ -35,7 +35,9 @@ function describeFence(modelName: string, fence: Fence): string[] {
   const lines: string[] = [];
   if (fence.guarantee === 'lookback') {
     const grant = fence.grant === undefined ? '' : ` To change that: ${fence.grant}`;
-    lines.push(`${modelName}: late commits are found within the lookback only: ${fence.reason ?? ''}.${grant}`);
+    lines.push(
+      `${modelName}: late commits are found within the lookback only: ${fence.reason ?? ''}.${grant}`,
+    );
   }
   if (fence.holder !== undefined) {
     const { pid, state, ageSeconds } = fence.holder;

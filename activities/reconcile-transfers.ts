@@ -24,7 +24,10 @@ export async function reconcileTransfers(deps: StepDeps): Promise<void> {
   for (const transfer of running) await reconcileRunning(deps, transfer);
   const pending = await listOpenTransfers(db, { ...look, status: 'PENDING' });
   for (const transfer of pending) await reconcilePending(deps, transfer);
-  const purged = await purge(db, { transferDays: limits.transferDaysKept, auditDays: limits.auditDaysKept });
+  const purged = await purge(db, {
+    transferDays: limits.transferDaysKept,
+    auditDays: limits.auditDaysKept,
+  });
   await purgeLapsedProbes(db);
   await purgeLapsedConnections(db);
   if (purged > 0) deps.log.info({ purged }, 'transfers past retention removed');
@@ -50,7 +53,10 @@ async function reconcilePending(deps: StepDeps, transfer: OpenTransfer): Promise
   } else if (transfer.isExpired) {
     const message = `Not started within ${deps.limits.queueHoursMax} hours.`;
     await end(deps, transfer, { from: 'PENDING', status: 'EXPIRED', code: 'EXPD', message });
-  } else if (!transfer.isEnqueued || (await deps.workflows.describeQueue(destinationId)) !== 'open') {
+  } else if (
+    !transfer.isEnqueued ||
+    (await deps.workflows.describeQueue(destinationId)) !== 'open'
+  ) {
     await deps.workflows.ring(destinationId, id);
   }
 }

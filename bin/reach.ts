@@ -11,7 +11,8 @@ export function createReach(config: ReachConfig): Reach {
     forbidden: config.ownServicesOpen ? [] : ownServices(config),
   });
   return {
-    socket: async ({ host, port, timeoutMs }) => openSocket(await guard.resolve(host, port), { timeoutMs }),
+    socket: async ({ host, port, timeoutMs }) =>
+      openSocket(await guard.resolve(host, port), { timeoutMs }),
   };
 }
 

@@ -10,7 +10,10 @@ const everyMs = 60_000;
  * Puts the schedule of `reconcile` if it is missing or differs. An edit is a signal inside the server, so
  * one that is as it should be is not written again.
  */
-export async function ensureReconcileSchedule(client: Client, taskQueues: TaskQueues): Promise<void> {
+export async function ensureReconcileSchedule(
+  client: Client,
+  taskQueues: TaskQueues,
+): Promise<void> {
   const wanted = scheduleOf(taskQueues);
   try {
     await client.schedule.create(wanted);
@@ -38,6 +41,10 @@ function scheduleOf(taskQueues: TaskQueues): ScheduleOptions {
       workflowExecutionTimeout: '10 minutes',
       staticSummary: 'closes gaps between rows and workflows',
     },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: everyMs, pauseOnFailure: false },
+    policies: {
+      overlap: ScheduleOverlapPolicy.SKIP,
+      catchupWindow: everyMs,
+      pauseOnFailure: false,
+    },
   };
 }

@@ -20,6 +20,8 @@ export interface TemporalServerOptions {
   readonly uiPort?: number | undefined;
   /** Made besides `default`, with the same search attributes. */
   readonly namespaces?: readonly string[];
+  /** Settings of the server beside our own, such as limits that a test lowers. */
+  readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
   /** Told at once, so that the process can be found again should we be killed while it starts. */
   readonly onPid?: (pid: number) => void;
 }
@@ -77,7 +79,9 @@ function serverArguments(options: TemporalServerOptions, port: number): string[]
   const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)];
   args.push('--log-format', 'json', '--log-level', 'error');
   // A third off the cost of a short activity on the workflow's own queue.
-  args.push('--dynamic-config-value', 'system.enableActivityEagerExecution=true');
+  const settings = { 'system.enableActivityEagerExecution': true, ...options.dynamicConfig };
+  for (const [name, value] of Object.entries(settings))
+    args.push('--dynamic-config-value', `${name}=${value}`);
   if (options.inMemory !== true)
     args.push('--db-filename', path.join(options.folder, 'temporal.db'));
   args.push(

@@ -87,7 +87,9 @@ export async function checkNamespace(client: Client): Promise<void> {
       const message = `Temporal at this address has no namespace ${namespace}, or does not answer. Create it with: temporal operator namespace create -n ${namespace}`;
       throw new Failure('config_invalid', message, { cause: error });
     });
-  const missing = Object.entries(searchAttributes).filter(([name]) => !(name in answer.customAttributes));
+  const missing = Object.entries(searchAttributes).filter(
+    ([name]) => !(name in answer.customAttributes),
+  );
   if (missing.length === 0) return;
   const flags = missing.map(([name, type]) => `--name ${name} --type ${type}`).join(' ');
   const message = `The Temporal namespace ${namespace} lacks search attributes. Create them with: temporal operator search-attribute create -n ${namespace} ${flags}`;

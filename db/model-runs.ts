@@ -57,7 +57,11 @@ export async function getModelRun(db: Db, ref: ModelRef): Promise<ModelRun> {
     .innerJoin(transfers, eq(transfers.id, transferModels.transferId))
     .innerJoin(modelRevisions, eq(modelRevisions.id, transferModels.revisionId))
     .where(isRun(ref));
-  if (row === undefined || row.sourceConnectionId === null || row.destinationConnectionId === null) {
+  if (
+    row === undefined ||
+    row.sourceConnectionId === null ||
+    row.destinationConnectionId === null
+  ) {
     throw new Failure('snapshot_missing', 'The models of this transfer were not frozen with it.');
   }
   const { sourceConnectionId, destinationConnectionId } = row;
@@ -83,7 +87,11 @@ export async function keepPlan(db: Db, ref: ModelRef, plan: StoredPlan): Promise
       status: 'RUNNING',
       startedAt: sql`coalesce(${transferModels.startedAt}, now())`,
       plan: sql`coalesce(${transferModels.plan}, ${JSON.stringify(plan)}::jsonb)`,
-      guarantee: { guarantee: fence.guarantee, reason: fence.reason ?? null, grant: fence.grant ?? null },
+      guarantee: {
+        guarantee: fence.guarantee,
+        reason: fence.reason ?? null,
+        grant: fence.grant ?? null,
+      },
       windowAfter: decision.window.after ?? null,
       windowUpTo: decision.window.upTo ?? null,
     })
@@ -148,7 +156,10 @@ export interface ModelSuccess {
 }
 
 /** The model has landed: its status, and our copy of what the destination now says. */
-export async function recordSuccess(db: Db, { run, watermark, table }: ModelSuccess): Promise<void> {
+export async function recordSuccess(
+  db: Db,
+  { run, watermark, table }: ModelSuccess,
+): Promise<void> {
   await db.transaction(async (tx) => {
     await tx
       .update(transferModels)

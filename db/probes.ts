@@ -68,7 +68,10 @@ export async function discardProbe(
   input: { environment: Environment; id: string },
 ): Promise<void> {
   const isIt = and(eq(probes.id, input.id), eq(probes.environment, input.environment));
-  const [gone] = await db.delete(probes).where(isIt).returning({ connectionId: probes.connectionId });
+  const [gone] = await db
+    .delete(probes)
+    .where(isIt)
+    .returning({ connectionId: probes.connectionId });
   if (!gone) return;
   await db
     .delete(connections)

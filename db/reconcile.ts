@@ -51,7 +51,9 @@ export interface Retention {
 /** Removes what is past its age, a bounded number of transfers at a time. @returns transfers removed. */
 export async function purge(db: Db, { transferDays, auditDays }: Retention): Promise<number> {
   const olderThan = (days: number) => sql`now() - make_interval(days => ${days})`;
-  await db.delete(idempotencyKeys).where(lt(idempotencyKeys.createdAt, sql`now() - interval '24 hours'`));
+  await db
+    .delete(idempotencyKeys)
+    .where(lt(idempotencyKeys.createdAt, sql`now() - interval '24 hours'`));
   await db.delete(auditLog).where(lt(auditLog.at, olderThan(auditDays)));
   return db.transaction(async (tx) => {
     const old = tx
@@ -63,7 +65,9 @@ export async function purge(db: Db, { transferDays, auditDays }: Retention): Pro
     const ids = (await old).map(({ id }) => id);
     if (ids.length === 0) return 0;
     await tx.delete(transferLog).where(or(...ids.map((id) => eq(transferLog.transferId, id))));
-    await tx.delete(transferModels).where(or(...ids.map((id) => eq(transferModels.transferId, id))));
+    await tx
+      .delete(transferModels)
+      .where(or(...ids.map((id) => eq(transferModels.transferId, id))));
     await tx.delete(transfers).where(or(...ids.map((id) => eq(transfers.id, id))));
     return ids.length;
   });

@@ -32,15 +32,22 @@ export async function readQueue(db: Db, destinationId: string): Promise<Destinat
       submittedAt: transfers.submittedAt,
       recipientId: transfers.recipientId,
       trigger: transfers.trigger,
-      modelIds: sql<string[]>`array_agg(${transferModels.modelId} order by ${transferModels.position})`,
-      modelNames: sql<string[]>`array_agg(${transferModels.modelName} order by ${transferModels.position})`,
+      modelIds: sql<
+        string[]
+      >`array_agg(${transferModels.modelId} order by ${transferModels.position})`,
+      modelNames: sql<
+        string[]
+      >`array_agg(${transferModels.modelName} order by ${transferModels.position})`,
     })
     .from(transfers)
     .innerJoin(transferModels, eq(transferModels.transferId, transfers.id))
     .where(and(eq(transfers.destinationId, destinationId), isNull(transfers.endedAt)))
     .groupBy(transfers.id);
   const waiting = rows.filter(({ status }) => status === 'PENDING');
-  await markEnqueued(db, waiting.map(({ id }) => id));
+  await markEnqueued(
+    db,
+    waiting.map(({ id }) => id),
+  );
   return {
     waiting,
     running: rows.filter(({ status }) => status === 'RUNNING'),
@@ -77,7 +84,12 @@ export async function openTransferRow(
   return db.transaction(async (tx) => {
     const [opened] = await tx
       .update(transfers)
-      .set({ status: 'RUNNING', workflowRunId, startedAt: nextStart, destinationConnectionId: currentConnection })
+      .set({
+        status: 'RUNNING',
+        workflowRunId,
+        startedAt: nextStart,
+        destinationConnectionId: currentConnection,
+      })
       .where(and(eq(transfers.id, transferId), eq(transfers.status, 'PENDING')))
       .returning({ id: transfers.id });
     if (opened !== undefined) await chooseSourceConnections(tx, transferId);
@@ -135,7 +147,10 @@ export async function closeModels(
   transferId: string,
   outcomes: ReadonlyMap<string, { status: ModelStatus; error: ErrorObject | undefined }>,
 ): Promise<ModelStatus[]> {
-  const models = await db.select().from(transferModels).where(eq(transferModels.transferId, transferId));
+  const models = await db
+    .select()
+    .from(transferModels)
+    .where(eq(transferModels.transferId, transferId));
   const statuses: ModelStatus[] = [];
   for (const { modelId, status } of models) {
     const outcome = outcomes.get(modelId) ?? { status: 'CANCELLED', error: undefined };
@@ -165,7 +180,12 @@ export async function endTransfer(
 ): Promise<{ destinationId: string } | undefined> {
   const [ended] = await db
     .update(transfers)
-    .set({ status: input.status, error: input.error ?? null, endedAt: sql`clock_timestamp()`, isPaused: false })
+    .set({
+      status: input.status,
+      error: input.error ?? null,
+      endedAt: sql`clock_timestamp()`,
+      isPaused: false,
+    })
     .where(and(eq(transfers.id, input.transferId), eq(transfers.status, input.from)))
     .returning({ destinationId: transfers.destinationId, endedAt: transfers.endedAt });
   if (ended === undefined) return undefined;
