@@ -3,7 +3,6 @@ import type { ConnectorDeclaration } from '../connector.ts';
 
 /** How a connection is protected. `verify_full`: the certificate must be valid and carry the host's name. */
 export const sslModes = ['verify-full', 'require', 'disable'] as const;
-export type SslMode = (typeof sslModes)[number];
 
 const nameBytesMax = 63;
 
