@@ -10,6 +10,8 @@ export interface Screen {
   table(rows: readonly (readonly string[])[]): void;
 }
 
+/** How often the moving line is drawn anew, and how often a new line comes where nothing can move. */
+const redrawMs = 100;
 const quietMs = 3000;
 const clearLine = '\r\x1b[2K';
 
@@ -18,7 +20,7 @@ export function createScreen(out: NodeJS.WriteStream, startedAtMs: number): Scre
   let moving = false;
   let printedAtMs = 0;
   const leave = () => {
-    if (moving && out.isTTY) out.write('\n');
+    if (moving && out.isTTY) out.write(clearLine);
     moving = false;
   };
   return {
@@ -33,14 +35,12 @@ export function createScreen(out: NodeJS.WriteStream, startedAtMs: number): Scre
       out.write(`   ${sentence}\n`);
     },
     progress: (text) => {
-      if (out.isTTY) {
-        // One column less than the window, or the terminal would begin a second line.
-        out.write(`${clearLine}   ${text}`.slice(0, clearLine.length + (out.columns || 80) - 1));
-      } else if (Date.now() - printedAtMs >= quietMs) {
-        out.write(`   ${text}\n`);
-        printedAtMs = Date.now();
-      }
+      if (Date.now() - printedAtMs < (out.isTTY ? redrawMs : quietMs)) return;
+      printedAtMs = Date.now();
       moving = true;
+      // One column less than the window, or the terminal would begin a second line.
+      if (out.isTTY) out.write(`${clearLine}${`   ${text}`.slice(0, (out.columns || 80) - 1)}`);
+      else out.write(`   ${text}\n`);
     },
     settle: (text) => {
       out.write(`${out.isTTY && moving ? clearLine : ''}   ${text}\n`);
