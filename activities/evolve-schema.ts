@@ -1,7 +1,6 @@
 import { getModelRun } from '../db/model-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
-import { planEvolution } from '../domain/evolution.ts';
-import type { EvolutionStep } from '../domain/evolution.ts';
+import { planEvolution, type EvolutionStep } from '../domain/evolution.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
 import { sharedTableOf } from '../domain/model.ts';
 import type { ModelRef } from '../domain/steps.ts';
@@ -9,14 +8,20 @@ import type { StepDeps } from './deps.ts';
 import { openDestination } from './ends.ts';
 import { planOf } from './load-plan.ts';
 
-/** Brings the live table to the frozen revision. A step already true changes nothing, so each is its own checkpoint. */
+/**
+ * Brings the live table to the frozen revision. A step already true changes nothing, so each is its own
+ * checkpoint.
+ */
 export async function evolveSchema(deps: StepDeps, ref: ModelRef): Promise<void> {
   const run = await getModelRun(deps.db, ref);
   const table = landedTableOf(sharedTableOf(run.definition));
   await using destination = await openDestination(deps, run.destinationConnectionId);
   const steps = planEvolution(table, await destination.describe(table.name)).filter(
-    // A replace makes its own table beside the live one and needs no more than the schema now.
-    ({ kind }) => planOf(run).decision.mode === 'merge' || kind === 'create_schema',
+    // A replace makes its own table beside the live one and needs no more than the schema now. A merge has a
+    // table: one that has gone since the plan must not be made again, to be filled with a fragment.
+    ({ kind }) =>
+      kind === 'create_schema' ||
+      (planOf(run).decision.mode === 'merge' && kind !== 'create_table'),
   );
   if (steps.length === 0) return;
   await destination.apply({ modelId: run.modelId, table, steps });

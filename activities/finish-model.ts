@@ -2,6 +2,7 @@ import { getModelRun } from '../db/model-runs.ts';
 import { planEvolution } from '../domain/evolution.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
 import { sharedTableOf } from '../domain/model.ts';
+import { checkOwnTable } from '../domain/plan.ts';
 import type { FinishRef } from '../domain/steps.ts';
 import { closeLoad } from './close-load.ts';
 import type { StepDeps } from './deps.ts';
@@ -20,6 +21,8 @@ export async function finishModel(deps: StepDeps, ref: FinishRef): Promise<void>
   await using destination = await openDestination(deps, run.destinationConnectionId);
   const live = await destination.describe(landed.name);
   if (live !== undefined) {
+    // It may have come since the plan was made: to publish over it would delete its rows.
+    checkOwnTable(await destination.recall(run.modelId), landed.name);
     const steps = planEvolution(landed, live);
     await destination.apply({ modelId: run.modelId, table: landed, steps });
   }

@@ -1,15 +1,12 @@
 import type { Destination } from '../connectors/connector.ts';
-import type { ModelRun } from '../db/model-runs.ts';
-import { getModelRun, isDestinationGone, keepPlan } from '../db/model-runs.ts';
+import { getModelRun, isDestinationGone, keepPlan, type ModelRun } from '../db/model-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
-import { planEvolution } from '../domain/evolution.ts';
+import { checkNotDropped, planEvolution } from '../domain/evolution.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
 import type { LoadRecord } from '../domain/load.ts';
 import { loadIdentityOf } from '../domain/load-identity.ts';
-import type { SharedTable } from '../domain/model.ts';
-import { sharedTableOf } from '../domain/model.ts';
-import type { PlanRequest, StoredPlan } from '../domain/plan.ts';
-import { planLoad } from '../domain/plan.ts';
+import { sharedTableOf, type SharedTable } from '../domain/model.ts';
+import { planLoad, type PlanRequest, type StoredPlan } from '../domain/plan.ts';
 import { environments } from '../domain/statuses.ts';
 import type { ModelRef, PlannedModel } from '../domain/steps.ts';
 import type { StepDeps } from './deps.ts';
@@ -30,9 +27,11 @@ export async function planModel(deps: StepDeps, ref: ModelRef): Promise<PlannedM
   const live = await destination.describe(table.destinationTable);
   // Also for a replace, which leaves the live table alone until it publishes: a conflict is told early.
   const steps = planEvolution(landedTableOf(table), live);
+  const isMerge = plan.decision.mode === 'merge';
+  if (isMerge) checkNotDropped(steps, (await destination.recall(run.modelId))?.appliedTable);
   return {
     mode: plan.decision.mode,
-    mustEvolve: plan.decision.mode === 'merge' ? steps.length > 0 : live === undefined,
+    mustEvolve: isMerge ? steps.length > 0 : live === undefined,
     windowEnd: rfc3339(plan.decision.window.upTo),
     summary: summarisePlan(plan),
   };

@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { memory } from '../connectors/memory.ts';
 import type { Batch, ConnectorRegistry, Load } from '../connectors/connector.ts';
+import { memoryColumn, tableOf } from '../connectors/memory/store.ts';
 import type { TransferRecord } from '../db/transfers.ts';
-import type { Metadata } from '../test/harness/metadata.ts';
-import { createMetadata } from '../test/harness/metadata.ts';
-import type { Shipment } from '../test/harness/shipment.ts';
-import { createShipment, faultyMemory } from '../test/harness/shipment.ts';
+import { createMetadata, type Metadata } from '../test/harness/metadata.ts';
+import { createShipment, faultyMemory, type Shipment } from '../test/harness/shipment.ts';
 import { openOne, runSteps, stepDeps } from '../test/harness/steps.ts';
 import { copySlice } from './copy-slice.ts';
 import { evolveSchema } from './evolve-schema.ts';
+import { finishModel } from './finish-model.ts';
 import { planModel } from './plan-model.ts';
 
 let metadata: Metadata;
@@ -161,5 +161,57 @@ describe('a slice', () => {
     const slice = copySlice(deps, { ...ref, step: 1 });
     setTimeout(release, 200);
     await expect(slice).rejects.toMatchObject({ kind: 'no_progress' });
+  });
+});
+
+describe('a table that somebody changed by hand', () => {
+  const note = memoryColumn('note', 'string');
+  const mine = { columns: [memoryColumn('id', 'bigint'), note], key: ['id'] };
+
+  function dropNote({ customer, tableName }: Shipment): void {
+    customer.transact((draft) => {
+      const found = tableOf(draft, tableName);
+      const columns = found.columns.filter(({ name }) => name !== note.name);
+      const rows = found.rows.map(({ note: _, ...row }) => row);
+      draft.tables.set(tableName, { ...found, columns, rows });
+    });
+  }
+
+  test('and made under the name during a first load is left as it is', async () => {
+    const shipment = await createFilled();
+    const { customer, tableName } = shipment;
+    const options = faultyMemory([]);
+    const ref = await openOne(shipment, options);
+    const deps = stepDeps(shipment, options);
+    await planModel(deps, ref);
+    await evolveSchema(deps, ref);
+    const { fence } = await copySlice(deps, { ...ref, step: 1 });
+    customer.createTable(tableName, mine);
+    const before = customer.snapshot().tables.get(tableName);
+    const finish = finishModel(deps, { ...ref, step: 2, fence });
+    await expect(finish).rejects.toMatchObject({ kind: 'schema_conflict' });
+    expect(customer.snapshot().tables.get(tableName)).toEqual(before);
+  });
+
+  test('and without a column of ours is refused until a full refresh fills it again', async () => {
+    const shipment = await createChanged();
+    dropNote(shipment);
+    const options = faultyMemory([]);
+    await expect(runSteps(shipment, options)).rejects.toMatchObject({ kind: 'schema_conflict' });
+    await runSteps(shipment, { ...options, isFullRefresh: true });
+    expect(shipment.rowsAtDestination()).toEqual(shipment.rowsAtSource());
+  });
+
+  test('and dropped after the plan is not made again, to be filled with a fragment', async () => {
+    const shipment = await createChanged();
+    const { customer, tableName } = shipment;
+    const options = faultyMemory([]);
+    const ref = await openOne(shipment, options);
+    const deps = stepDeps(shipment, options);
+    await planModel(deps, ref);
+    customer.transact((draft) => draft.tables.delete(tableName));
+    await evolveSchema(deps, ref);
+    const slice = copySlice(deps, { ...ref, step: 1 });
+    await expect(slice).rejects.toMatchObject({ kind: 'destination_missing' });
   });
 });

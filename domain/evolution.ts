@@ -36,7 +36,7 @@ export interface LiveTable {
 /**
  * The additive steps from the live table to the wanted one. Columns that the customer added, and
  * columns that a later revision added already, are left alone: there is never a step back.
- * @throws Failure `schema_conflict` when something stands in the way, saying what it is and what it should be.
+ * @throws Failure `schema_conflict` when something stands in the way: what it is and what it should be
  */
 export function planEvolution(wanted: LandedTable, live: LiveTable | undefined): EvolutionStep[] {
   if (live === undefined)
@@ -60,6 +60,27 @@ export function planEvolution(wanted: LandedTable, live: LiveTable | undefined):
     steps.push({ kind: 'comment_table', table: wanted.name, comment: wanted.description });
   }
   return steps;
+}
+
+/**
+ * A column that was applied before and is missing has been dropped by hand. Added again it would stay empty in
+ * all rows but those that change, so only a full refresh may do that.
+ * @throws Failure `schema_conflict`
+ */
+export function checkNotDropped(
+  steps: readonly EvolutionStep[],
+  applied: LandedTable | undefined,
+): void {
+  for (const step of steps) {
+    if (step.kind !== 'add_column') continue;
+    const { name } = step.column;
+    if (!applied?.columns.some((column) => column.name === name)) continue;
+    throw new Failure(
+      'schema_conflict',
+      `Column ${name} of table ${step.table} at the destination has been dropped. ` +
+        'Ask for a full refresh: it adds the column with its values.',
+    );
+  }
 }
 
 function checkShape(wanted: LandedTable, live: LiveTable): void {

@@ -1,6 +1,12 @@
 import { Failure } from './failure.ts';
-import type { InstantText } from './instant.ts';
-import { compareInstants, earlier, instantFromMicros, later, minusSeconds } from './instant.ts';
+import {
+  compareInstants,
+  earlier,
+  instantFromMicros,
+  later,
+  minusSeconds,
+  type InstantText,
+} from './instant.ts';
 import type { Encoding, Fence, LoadMode, LoadProgress, LoadRecord, Window } from './load.ts';
 
 /** How long an unfinished first load stays worth going on with. */
@@ -108,14 +114,17 @@ function isSameBound(a: InstantText | undefined, b: InstantText | undefined): bo
   return a === undefined || b === undefined ? a === b : compareInstants(a, b) === 0;
 }
 
+/** @throws Failure `schema_conflict` where a table of that name was not made by a load of this model. */
+export function checkOwnTable(record: LoadRecord | undefined, tableName: string): void {
+  if (record?.loadIdentity !== undefined && record.table === tableName) return;
+  throw new Failure(
+    'schema_conflict',
+    `Table ${tableName} at the destination was not made by Waybill. Rename it or choose another schema.`,
+  );
+}
+
 function checkOwner({ record, owner, ownerIsGone, tableExists, tableName }: PlanRequest): void {
-  const isOurs = record?.loadIdentity !== undefined && record.table === tableName;
-  if (tableExists && !isOurs) {
-    throw new Failure(
-      'schema_conflict',
-      `Table ${tableName} at the destination was not made by Waybill. Rename it or choose another schema.`,
-    );
-  }
+  if (tableExists) checkOwnTable(record, tableName);
   if (record !== undefined && record.owner !== owner && !ownerIsGone) {
     throw new Failure(
       'schema_conflict',
@@ -207,7 +216,10 @@ function reachesPast({ window, watermark }: LoadDecision, lookbackSeconds: numbe
   return startsBelow && (upTo === undefined || compareInstants(upTo, watermark) > 0);
 }
 
-/** A plan as it is kept with the transfer: made once, so that every attempt of every step goes by the same. */
+/**
+ * A plan as it is kept with the transfer: made once, so that every attempt of every step goes by the
+ * same.
+ */
 export interface StoredPlan {
   readonly decision: LoadDecision;
   readonly fence: Fence;

@@ -15,6 +15,9 @@ import { makeRecipient, testAudit, testSealer, unique } from './metadata.ts';
 export interface Shipment {
   readonly metadata: Metadata;
   readonly vendor: MemoryStore;
+  readonly customer: MemoryStore;
+  /** Where the rows land. */
+  readonly tableName: string;
   readonly destinationId: string;
   readonly modelId: string;
   /** Puts a row of the tenant with the vendor, stamped now. */
@@ -53,6 +56,8 @@ export async function createShipment(metadata: Metadata): Promise<Shipment> {
   return {
     metadata,
     vendor,
+    customer,
+    tableName: model.name,
     destinationId,
     modelId: model.id,
     write(id, note) {
