@@ -83,8 +83,9 @@ export async function createSourceRows(source: pg.Client, rows: number): Promise
 
 /** Bytes of a row as text, the measure that the API reports volumes in. */
 export async function measureRowBytes(source: pg.Client): Promise<number> {
-  const { rows } = await source.query<{ bytes: string }>(
-    /*sql*/ `select avg(length(row(orders.*)::text)) as bytes from (select * from public.orders limit 10000) as orders`,
-  );
+  const { rows } = await source.query<{
+    bytes: string;
+  }>(/*sql*/ `select avg(length(row(orders.*)::text)) as bytes
+      from (select * from public.orders limit 10000) as orders`);
   return Number(rows[0]?.bytes);
 }

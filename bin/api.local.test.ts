@@ -2,12 +2,9 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createApiKey } from '../db/api-keys.ts';
-import type { Metadata } from '../test/harness/metadata.ts';
-import { createMetadata } from '../test/harness/metadata.ts';
-import type { TestTemporal } from '../test/harness/temporal.ts';
-import { createTestTemporal } from '../test/harness/temporal.ts';
-import type { Child } from './child.ts';
-import { startChild } from './child.ts';
+import { createMetadata, type Metadata } from '../test/harness/metadata.ts';
+import { createTestTemporal, type TestTemporal } from '../test/harness/temporal.ts';
+import { startChild, type Child } from './child.ts';
 
 let metadata: Metadata;
 let temporal: TestTemporal;

@@ -70,7 +70,8 @@ export interface Watch {
 }
 
 /**
- * Asks until all transfers have ended. @throws Failure `invalid`, with the reasons, where one did not succeed.
+ * Asks until all transfers have ended. @throws Failure `invalid`, with the reasons, where one did not
+ * succeed.
  */
 export async function waitForTransfers(
   api: ApiClient,

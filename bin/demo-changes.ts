@@ -43,8 +43,8 @@ export interface LateTransaction {
 }
 
 /**
- * Writes in a session of its own and does not commit yet. Its rows carry the time at which it began, so rows that
- * are changed and copied meanwhile carry later times.
+ * Writes in a session of its own and does not commit yet. Its rows carry the time at which it began, so
+ * rows that are changed and copied meanwhile carry later times.
  */
 export async function beginLate(login: Login, rows: number): Promise<LateTransaction> {
   const session = await connect(login);

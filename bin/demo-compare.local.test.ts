@@ -18,7 +18,8 @@ async function compare(keyKind: TableCopy['keyKind'], change: string) {
   const [left, right] = [await open(), await open()];
   await left.query(/*sql*/ `
     create table a as
-    select id, case when id % 7 > 0 then 'body ' || id end as body, id % 2 as tenant from generate_series(1, 9000) id`);
+    select id, case when id % 7 > 0 then 'body ' || id end as body, id % 2 as tenant
+    from generate_series(1, 9000) id`);
   await left.query(/*sql*/ `create table b as select id, body from a where tenant = 1`);
   await left.query(change);
   const only = { column: 'tenant', value: '1' };

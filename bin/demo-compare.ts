@@ -29,8 +29,9 @@ interface Group {
 const differingMax = 100;
 
 /**
- * Compares two copies row by row. Each server hashes the text of all rows in key order, a few thousand rows to
- * a hash; where two hashes differ, every row of that group is hashed by itself, so that it can be named.
+ * Compares two copies row by row. Each server hashes the text of all rows in key order, a few thousand
+ * rows to a hash; where two hashes differ, every row of that group is hashed by itself, so that it can
+ * be named.
  */
 export async function compareCopies(left: TableCopy, right: TableCopy): Promise<Comparison> {
   const [leftGroups, rightGroups] = await Promise.all([hashGroups(left), hashGroups(right)]);

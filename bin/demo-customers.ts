@@ -49,7 +49,8 @@ export interface Contents {
 export async function inspect(customer: pg.Client, table: string, mark: string): Promise<Contents> {
   const { rows } = await customer.query<{ rows: string; written: string }>(
     /*sql*/ `
-    select count(*) as rows, count(*) filter (where xmin::text::bigint > $1::bigint) as written from ${table}`,
+    select count(*) as rows,
+      count(*) filter (where xmin::text::bigint > $1::bigint) as written from ${table}`,
     [mark],
   );
   return { rows: Number(rows[0]?.rows), written: Number(rows[0]?.written) };

@@ -37,9 +37,9 @@ const rowsPerChunk = 4096;
 const milesPerMinute = 8;
 
 /**
- * The first `rows` flights of three million real ones (USA, January to June 2001) as COPY text in chunks of some hundred
- * kilobytes. The key counts the rows. A row was last touched when its flight had landed, to the second,
- * so that many rows share a value. `onRows` is told how many have been taken.
+ * The first `rows` flights of three million real ones (USA, January to June 2001) as COPY text in
+ * chunks of some hundred kilobytes. The key counts the rows. A row was last touched when its flight had
+ * landed, to the second, so that many rows share a value. `onRows` is told how many have been taken.
  */
 export async function* readFlights(
   rows: number,

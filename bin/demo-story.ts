@@ -87,8 +87,9 @@ export async function moveChanges(
 }
 
 /**
- * A full refresh of the first customer, whose worker dies half way. While Temporal waits for the worker to report,
- * the other customer is compared. @returns the act, and whether that customer's rows are all equal
+ * A full refresh of the first customer, whose worker dies half way. While Temporal waits for the worker
+ * to report, the other customer is compared. @returns the act, and whether that customer's rows are all
+ * equal
  */
 export async function refreshThroughKill(
   stage: Stage,

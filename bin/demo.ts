@@ -29,7 +29,10 @@ const screen = createScreen(process.stdout, startedAtMs);
 const regions = ['west', 'east'] as const;
 /** Enough for three million rows without the pauses that a freshly made Postgres would take. */
 const customersSettings = { max_wal_size: '4GB', shared_buffers: '256MB' };
-/** The vendor's table is loaded once and belongs to the scenery: without its rows in the log that takes less time. */
+/**
+ * The vendor's table is loaded once and belongs to the scenery: without its rows in the log that takes
+ * less time.
+ */
 const vendorSettings = { ...customersSettings, wal_level: 'minimal', max_wal_senders: '0' };
 
 try {

@@ -1,8 +1,11 @@
-import type { Client, ScheduleOptions } from '@temporalio/client';
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import {
+  ScheduleAlreadyRunning,
+  ScheduleOverlapPolicy,
+  type Client,
+  type ScheduleOptions,
+} from '@temporalio/client';
 import { isDeepStrictEqual } from 'node:util';
-import type { TaskQueues } from '../domain/temporal-names.ts';
-import { workflowIds } from '../domain/temporal-names.ts';
+import { workflowIds, type TaskQueues } from '../domain/temporal-names.ts';
 
 const everyMs = 60_000;
 

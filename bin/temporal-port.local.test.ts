@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { WorkflowPort } from '../domain/ports.ts';
-import type { TcpProxy } from '../test/harness/tcp-proxy.ts';
-import { startTcpProxy } from '../test/harness/tcp-proxy.ts';
-import type { TestTemporal } from '../test/harness/temporal.ts';
-import { createTestTemporal } from '../test/harness/temporal.ts';
+import { startTcpProxy, type TcpProxy } from '../test/harness/tcp-proxy.ts';
+import { createTestTemporal, type TestTemporal } from '../test/harness/temporal.ts';
 import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
 
 let temporal: TestTemporal;

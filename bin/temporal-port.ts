@@ -10,8 +10,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { Failure } from '../domain/failure.ts';
 import type { WorkflowPort, WorkflowState } from '../domain/ports.ts';
 import type { ProbeRef } from '../domain/probe.ts';
-import type { TaskQueues } from '../domain/temporal-names.ts';
-import { messageNames, workflowIds } from '../domain/temporal-names.ts';
+import { messageNames, workflowIds, type TaskQueues } from '../domain/temporal-names.ts';
 import type { destinationQueue, probe } from '../workflows/workflows.ts';
 
 /** A probe's one activity ends within 20 s; without a worker nobody would answer, so we do. */

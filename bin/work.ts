@@ -1,12 +1,10 @@
 import type { Client } from '@temporalio/client';
-import type { NativeConnection } from '@temporalio/worker';
-import { bundleWorkflowCode, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, Worker, type NativeConnection } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
 import { createActivities } from '../activities/activities.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { Failure } from '../domain/failure.ts';
-import type { TaskQueues } from '../domain/temporal-names.ts';
-import { searchAttributes } from '../domain/temporal-names.ts';
+import { searchAttributes, type TaskQueues } from '../domain/temporal-names.ts';
 
 const workflowsPath = fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url));
 

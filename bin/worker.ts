@@ -1,7 +1,5 @@
-import { NativeConnection, Runtime } from '@temporalio/worker';
-import type { LogLevel } from '@temporalio/worker';
-import { pino } from 'pino';
-import type { Logger } from 'pino';
+import { NativeConnection, Runtime, type LogLevel } from '@temporalio/worker';
+import { pino, type Logger } from 'pino';
 import { loadConfig } from '../config.ts';
 import { connectors } from '../connectors/registry.ts';
 import { closeDatabase, createDatabase } from '../db/database.ts';

@@ -5,8 +5,7 @@ import { recordAudit } from './audit.ts';
 import type { Db } from './database.ts';
 import { transferModels, transfers } from './schema.ts';
 import { appendLog } from './transfer-log.ts';
-import type { TransferRecord, TransferScope } from './transfers.ts';
-import { getTransfer } from './transfers.ts';
+import { getTransfer, type TransferRecord, type TransferScope } from './transfers.ts';
 
 /**
  * A waiting transfer is CANCELLED at once; a running one is marked, and the caller tells its workflow

@@ -1,8 +1,7 @@
 import { and, eq, isNotNull, sql } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
 import type { Environment } from '../domain/statuses.ts';
-import type { JsonObject } from '../lib/deep-merge.ts';
-import { deepMerge, isJsonObject } from '../lib/deep-merge.ts';
+import { deepMerge, isJsonObject, type JsonObject } from '../lib/deep-merge.ts';
 import { must } from '../lib/must.ts';
 import type { Sealer } from '../lib/seal.ts';
 import { uuidv7 } from '../lib/uuid.ts';

@@ -1,6 +1,5 @@
 import { DrizzleQueryError } from 'drizzle-orm';
-import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
-import { drizzle } from 'drizzle-orm/node-postgres';
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { NodePgQueryResultHKT } from 'drizzle-orm/node-postgres/session';
 import type { PgAsyncDatabase } from 'drizzle-orm/pg-core';
 import type { EmptyRelations } from 'drizzle-orm/relations';

@@ -1,17 +1,18 @@
-import type { SQL } from 'drizzle-orm';
-import { and, eq, getColumns, inArray, isNull, ne, sql } from 'drizzle-orm';
+import { and, eq, getColumns, inArray, isNull, ne, sql, type SQL } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
 import type { Environment } from '../domain/statuses.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
-import type { Audit } from './audit.ts';
-import { recordAudit } from './audit.ts';
+import { recordAudit, type Audit } from './audit.ts';
 import { cancelPending, requestCancels } from './cancel-transfer.ts';
-import type { ConnectionChange, ConnectionInput } from './connections.ts';
-import { insertConnection, reviseConnection } from './connections.ts';
+import {
+  insertConnection,
+  reviseConnection,
+  type ConnectionChange,
+  type ConnectionInput,
+} from './connections.ts';
 import type { Db } from './database.ts';
-import type { Page, PageRequest } from './paging.ts';
-import { keyset, pageOf } from './paging.ts';
+import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 import { allModels } from './recipient-models.ts';
 import { connections, destinations, recipients } from './schema.ts';
 

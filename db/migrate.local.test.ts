@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Failure } from '../domain/failure.ts';
-import type { TestDatabase } from '../test/harness/database.ts';
-import { createTestDatabase, runSql } from '../test/harness/database.ts';
+import { createTestDatabase, runSql, type TestDatabase } from '../test/harness/database.ts';
 import { closeDatabase, createDatabase, isDatabaseAway, pingDatabase } from './database.ts';
 import { applyMigrations, pendingMigrations } from './migrate.ts';
 
@@ -31,7 +30,8 @@ test('a database with migrations of a newer version is refused', async () => {
   await applyMigrations(newer.url);
   await runSql(
     newer.url,
-    /*sql*/ `insert into drizzle.__drizzle_migrations (hash, created_at, name) values ('', 0, '29991231235959_far')`,
+    /*sql*/ `insert into drizzle.__drizzle_migrations (hash, created_at, name)
+      values ('', 0, '29991231235959_far')`,
   );
   await expect(applyMigrations(newer.url)).rejects.toMatchObject({ kind: 'config_invalid' });
 });

@@ -2,8 +2,7 @@ import { and, asc, eq, isNotNull, isNull, ne, notInArray, sql } from 'drizzle-or
 import { findLogicalType } from '../domain/data-type.ts';
 import type { Violation } from '../domain/failure.ts';
 import type { ModelHistory } from '../domain/model-history.ts';
-import type { ModelDefinition } from '../domain/model.ts';
-import { destinationTableOf } from '../domain/model.ts';
+import { destinationTableOf, type ModelDefinition } from '../domain/model.ts';
 import type { ModelContext, NamedSource } from '../domain/model-rules.ts';
 import type { Environment } from '../domain/statuses.ts';
 import type { Db } from './database.ts';

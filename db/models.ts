@@ -1,20 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { SQL } from 'drizzle-orm';
-import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
-import type { Violation } from '../domain/failure.ts';
-import { Failure } from '../domain/failure.ts';
+import { and, eq, inArray, isNull, sql, type SQL } from 'drizzle-orm';
+import { Failure, type Violation } from '../domain/failure.ts';
 import type { ModelDefinition } from '../domain/model.ts';
 import { checkModel, resolveSource } from '../domain/model-rules.ts';
 import type { Environment } from '../domain/statuses.ts';
 import { must } from '../lib/must.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
-import type { Audit } from './audit.ts';
-import { recordAudit } from './audit.ts';
-import type { Db } from './database.ts';
-import { onDuplicate } from './database.ts';
+import { recordAudit, type Audit } from './audit.ts';
+import { onDuplicate, type Db } from './database.ts';
 import { dropNames, gatherContext, recordNames, renameModel } from './model-names.ts';
-import type { Page, PageRequest } from './paging.ts';
-import { keyset, pageOf } from './paging.ts';
+import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 import { listRecipientModels } from './recipient-models.ts';
 import { modelRevisions, models, products } from './schema.ts';
 
@@ -52,7 +47,10 @@ const columns = {
 
 const isCurrent = eq(modelRevisions.id, models.currentRevisionId);
 
-/** @throws Failure `conflict` when the name is taken, be it by a deleted model; `invalid` with all violations. */
+/**
+ * @throws Failure `conflict` when the name is taken, be it by a deleted model; `invalid` with all
+ * violations.
+ */
 export async function insertModel(
   db: Db,
   input: { environment: Environment; definition: ModelDefinition; audit: Audit<ModelRecord> },

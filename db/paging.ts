@@ -1,5 +1,4 @@
-import type { SQL } from 'drizzle-orm';
-import { asc, desc, sql } from 'drizzle-orm';
+import { asc, desc, sql, type SQL } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import { Failure } from '../domain/failure.ts';
 import { isUuid } from '../lib/uuid.ts';

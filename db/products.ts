@@ -1,14 +1,10 @@
 import { and, arrayContains, eq, getColumns, inArray, isNull, sql } from 'drizzle-orm';
-import type { Violation } from '../domain/failure.ts';
-import { Failure } from '../domain/failure.ts';
+import { Failure, type Violation } from '../domain/failure.ts';
 import type { Environment } from '../domain/statuses.ts';
 import { uuidv7 } from '../lib/uuid.ts';
-import type { Audit, AuditEvent } from './audit.ts';
-import { recordAudit } from './audit.ts';
-import type { Db } from './database.ts';
-import { onDuplicate } from './database.ts';
-import type { Page, PageRequest } from './paging.ts';
-import { keyset, pageOf } from './paging.ts';
+import { recordAudit, type Audit, type AuditEvent } from './audit.ts';
+import { onDuplicate, type Db } from './database.ts';
+import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 import { models, products, recipients } from './schema.ts';
 
 export interface ProductRecord {

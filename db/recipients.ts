@@ -1,14 +1,10 @@
-import type { SQL } from 'drizzle-orm';
-import { and, asc, eq, getColumns, inArray, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, getColumns, inArray, isNull, sql, type SQL } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
 import type { Environment } from '../domain/statuses.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
-import type { Audit } from './audit.ts';
-import { recordAudit } from './audit.ts';
-import type { Db } from './database.ts';
-import { onDuplicate } from './database.ts';
-import type { Page, PageRequest } from './paging.ts';
-import { keyset, pageOf } from './paging.ts';
+import { recordAudit, type Audit } from './audit.ts';
+import { onDuplicate, type Db } from './database.ts';
+import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 import { checkProductNames } from './products.ts';
 import { destinations, recipients } from './schema.ts';
 

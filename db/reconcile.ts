@@ -27,7 +27,8 @@ export async function listOpenTransfers(
       destinationId: transfers.destinationId,
       isEnqueued: sql<boolean>`${transfers.enqueuedAt} is not null`,
       isCancelRequested: sql<boolean>`${transfers.cancelRequestedAt} is not null`,
-      isExpired: sql<boolean>`${transfers.submittedAt} < now() - make_interval(hours => ${input.queueHoursMax})
+      isExpired: sql<boolean>`
+        ${transfers.submittedAt} < now() - make_interval(hours => ${input.queueHoursMax})
         and not exists (select from transfers as other
           where other.destination_id = ${transfers.destinationId} and other.status = 'RUNNING')`,
     })

@@ -1,8 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSealer } from '../lib/seal.ts';
-import type { Metadata } from '../test/harness/metadata.ts';
-import { createMetadata, tester, testSealer } from '../test/harness/metadata.ts';
+import { createMetadata, tester, testSealer, type Metadata } from '../test/harness/metadata.ts';
 import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from './api-keys.ts';
 import {
   insertConnection,

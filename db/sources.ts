@@ -1,17 +1,17 @@
-import type { SQL } from 'drizzle-orm';
-import { and, eq, getColumns, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, getColumns, inArray, isNull, sql, type SQL } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
 import type { Environment } from '../domain/statuses.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
-import type { Audit } from './audit.ts';
-import { recordAudit } from './audit.ts';
-import type { ConnectionChange, ConnectionInput } from './connections.ts';
-import { insertConnection, reviseConnection } from './connections.ts';
-import type { Db } from './database.ts';
-import { onDuplicate } from './database.ts';
-import type { Page, PageRequest } from './paging.ts';
-import { keyset, pageOf } from './paging.ts';
+import { recordAudit, type Audit } from './audit.ts';
+import {
+  insertConnection,
+  reviseConnection,
+  type ConnectionChange,
+  type ConnectionInput,
+} from './connections.ts';
+import { onDuplicate, type Db } from './database.ts';
+import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 import { connections, models, sources } from './schema.ts';
 
 export interface SourceRecord {

@@ -1,15 +1,12 @@
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
-import type { Violation } from '../domain/failure.ts';
-import { Failure } from '../domain/failure.ts';
-import type { InstantText } from '../domain/instant.ts';
-import { compareInstants } from '../domain/instant.ts';
+import { Failure, type Violation } from '../domain/failure.ts';
+import { compareInstants, type InstantText } from '../domain/instant.ts';
 import type { Actor, Environment, TransferTrigger } from '../domain/statuses.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
 import { recordAudit } from './audit.ts';
 import type { Db } from './database.ts';
-import type { RecipientModel } from './recipient-models.ts';
-import { isEnabledModel, listRecipientModels } from './recipient-models.ts';
+import { isEnabledModel, listRecipientModels, type RecipientModel } from './recipient-models.ts';
 import { destinations, idempotencyKeys, recipients, transferModels, transfers } from './schema.ts';
 import { appendLog } from './transfer-log.ts';
 

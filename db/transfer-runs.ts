@@ -97,7 +97,10 @@ export async function openTransferRow(
   });
 }
 
-/** Later than every start before it at the destination, even where our clock went back: it ranks the epochs. */
+/**
+ * Later than every start before it at the destination, even where our clock went back: it ranks the
+ * epochs.
+ */
 const nextStart = sql`greatest(clock_timestamp(), (
   select max(earlier.started_at) + interval '1 microsecond' from transfers as earlier
   where earlier.destination_id = ${transfers.destinationId}))`;

@@ -17,8 +17,7 @@ import { deleteDestination, updateDestination } from './destinations.ts';
 import { updateModel } from './models.ts';
 import { updateProduct } from './products.ts';
 import { transfers } from './schema.ts';
-import type { TransferRequest } from './submit-transfer.ts';
-import { submitTransfer } from './submit-transfer.ts';
+import { submitTransfer, type TransferRequest } from './submit-transfer.ts';
 import { appendLog, logLinesMax, readLogs } from './transfer-log.ts';
 import { getTransfer, lastCompletedTransfers, listTransfers, setPaused } from './transfers.ts';
 

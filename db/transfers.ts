@@ -1,11 +1,21 @@
-import type { SQL } from 'drizzle-orm';
-import { and, asc, desc, eq, getColumns, gte, inArray, isNotNull, lt, sql } from 'drizzle-orm';
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getColumns,
+  gte,
+  inArray,
+  isNotNull,
+  lt,
+  sql,
+  type SQL,
+} from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
 import type { Environment, TransferStatus } from '../domain/statuses.ts';
 import { isUuid } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
-import type { Page, PageRequest } from './paging.ts';
-import { keyset, pageOf } from './paging.ts';
+import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 import { transferModels, transfers } from './schema.ts';
 
 export type TransferModelRecord = typeof transferModels.$inferSelect;

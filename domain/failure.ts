@@ -41,153 +41,80 @@ interface Policy {
   readonly remedy: string;
 }
 
+/** May it be retried, who acts, the public code. */
+function fault(retry: Retry, blame: Blame, code: ErrorCode) {
+  return { remedy: (remedy: string): Policy => ({ retry, blame, code, remedy }) };
+}
+
 /** The one table: kind → may it be retried → who acts → public code → what to do. */
 export const failurePolicies = {
-  source_unreachable: {
-    retry: 'soon',
-    blame: 'first_party',
-    code: 'CONN',
-    remedy: 'Check that the source is up and that its network lets Waybill in.',
-  },
-  destination_unreachable: {
-    retry: 'soon',
-    blame: 'third_party',
-    code: 'CONN',
-    remedy: 'Check that the destination is up and that its network lets Waybill in.',
-  },
-  source_busy: {
-    retry: 'soon',
-    blame: 'first_party',
-    code: 'BUSY',
-    remedy: 'Nothing to do: Waybill tries again.',
-  },
-  destination_busy: {
-    retry: 'soon',
-    blame: 'third_party',
-    code: 'BUSY',
-    remedy: 'Nothing to do: Waybill tries again. If it lasts, look for long locks on the table.',
-  },
-  no_progress: {
-    retry: 'soon',
-    blame: 'host',
-    code: 'TIME',
-    remedy: 'Look for locks at the destination and for a slow query plan at the source.',
-  },
-  unclassified: {
-    retry: 'soon',
-    blame: 'unknown',
-    code: 'UNKN',
-    remedy: 'Report the code in the trace to the operator of Waybill.',
-  },
-  unavailable: {
-    retry: 'soon',
-    blame: 'host',
-    code: 'INTL',
-    remedy: 'Start what is named in the message and try again.',
-  },
-  source_denied: {
-    retry: 'after_change',
-    blame: 'first_party',
-    code: 'PERM',
-    remedy: 'Correct the login of the source or grant it what is missing.',
-  },
-  destination_denied: {
-    retry: 'after_change',
-    blame: 'third_party',
-    code: 'PERM',
-    remedy: 'Correct the login of the destination or grant it what is missing.',
-  },
-  source_mismatch: {
-    retry: 'after_change',
-    blame: 'first_party',
-    code: 'QRYX',
-    remedy: 'Make the model and the source table agree.',
-  },
-  schema_conflict: {
-    retry: 'after_change',
-    blame: 'third_party',
-    code: 'SCHM',
-    remedy: 'Change the table back, or move it out of the way and ask for a full refresh.',
-  },
-  destination_missing: {
-    retry: 'after_change',
-    blame: 'third_party',
-    code: 'MISS',
-    remedy: 'Ask for a full refresh: it makes the table again.',
-  },
-  change_refused: {
-    retry: 'after_change',
-    blame: 'first_party',
-    code: 'EVOL',
-    remedy: 'Add a column under a new name instead: only additive changes are applied.',
-  },
-  value_refused: {
-    retry: 'after_change',
-    blame: 'first_party',
-    code: 'TYPE',
-    remedy: 'Declare a wider type for the column, or correct the value at the source.',
-  },
-  type_unsupported: {
-    retry: 'after_change',
-    blame: 'first_party',
-    code: 'TYPE',
-    remedy: 'Declare another type for the column.',
-  },
-  limit_reached: {
-    retry: 'after_change',
-    blame: 'host',
-    code: 'LIMT',
-    remedy: 'Raise the limit that the message names, or send less.',
-  },
-  config_invalid: {
-    retry: 'after_change',
-    blame: 'host',
-    code: 'CONF',
-    remedy: 'Correct the setting that the message names.',
-  },
-  fenced: {
-    retry: 'never',
-    blame: 'host',
-    code: 'INTL',
-    remedy: 'Nothing to do: a newer attempt carries on.',
-  },
-  cancelled: {
-    retry: 'never',
-    blame: 'first_party',
-    code: 'CANC',
-    remedy: 'Start another transfer when you want the rows.',
-  },
-  not_found: {
-    retry: 'never',
-    blame: 'first_party',
-    code: 'CONF',
-    remedy: 'Check the id and the environment of the API key.',
-  },
-  conflict: {
-    retry: 'never',
-    blame: 'first_party',
-    code: 'CONF',
-    remedy: 'Read the object again and decide anew.',
-  },
-  invalid: {
-    retry: 'never',
-    blame: 'first_party',
-    code: 'CONF',
-    remedy: 'Correct the fields that the message names.',
-  },
-  snapshot_missing: {
-    retry: 'never',
-    blame: 'host',
-    code: 'INTL',
-    remedy: 'Submit the transfer again; report it if that happens twice.',
-  },
-  bug: {
-    retry: 'never',
-    blame: 'host',
-    code: 'INTL',
-    remedy: 'Report it to the operator of Waybill with the request or transfer id.',
-  },
-} as const satisfies Record<string, Policy>;
+  source_unreachable: fault('soon', 'first_party', 'CONN').remedy(
+    'Check that the source is up and that its network lets Waybill in.',
+  ),
+  destination_unreachable: fault('soon', 'third_party', 'CONN').remedy(
+    'Check that the destination is up and that its network lets Waybill in.',
+  ),
+  source_busy: fault('soon', 'first_party', 'BUSY').remedy('Nothing to do: Waybill tries again.'),
+  destination_busy: fault('soon', 'third_party', 'BUSY').remedy(
+    'Nothing to do: Waybill tries again. If it lasts, look for long locks on the table.',
+  ),
+  no_progress: fault('soon', 'host', 'TIME').remedy(
+    'Look for locks at the destination and for a slow query plan at the source.',
+  ),
+  unclassified: fault('soon', 'unknown', 'UNKN').remedy(
+    'Report the code in the trace to the operator of Waybill.',
+  ),
+  unavailable: fault('soon', 'host', 'INTL').remedy(
+    'Start what is named in the message and try again.',
+  ),
+  source_denied: fault('after_change', 'first_party', 'PERM').remedy(
+    'Correct the login of the source or grant it what is missing.',
+  ),
+  destination_denied: fault('after_change', 'third_party', 'PERM').remedy(
+    'Correct the login of the destination or grant it what is missing.',
+  ),
+  source_mismatch: fault('after_change', 'first_party', 'QRYX').remedy(
+    'Make the model and the source table agree.',
+  ),
+  schema_conflict: fault('after_change', 'third_party', 'SCHM').remedy(
+    'Change the table back, or move it out of the way and ask for a full refresh.',
+  ),
+  destination_missing: fault('after_change', 'third_party', 'MISS').remedy(
+    'Ask for a full refresh: it makes the table again.',
+  ),
+  change_refused: fault('after_change', 'first_party', 'EVOL').remedy(
+    'Add a column under a new name instead: only additive changes are applied.',
+  ),
+  value_refused: fault('after_change', 'first_party', 'TYPE').remedy(
+    'Declare a wider type for the column, or correct the value at the source.',
+  ),
+  type_unsupported: fault('after_change', 'first_party', 'TYPE').remedy(
+    'Declare another type for the column.',
+  ),
+  limit_reached: fault('after_change', 'host', 'LIMT').remedy(
+    'Raise the limit that the message names, or send less.',
+  ),
+  config_invalid: fault('after_change', 'host', 'CONF').remedy(
+    'Correct the setting that the message names.',
+  ),
+  fenced: fault('never', 'host', 'INTL').remedy('Nothing to do: a newer attempt carries on.'),
+  cancelled: fault('never', 'first_party', 'CANC').remedy(
+    'Start another transfer when you want the rows.',
+  ),
+  not_found: fault('never', 'first_party', 'CONF').remedy(
+    'Check the id and the environment of the API key.',
+  ),
+  conflict: fault('never', 'first_party', 'CONF').remedy('Read the object again and decide anew.'),
+  invalid: fault('never', 'first_party', 'CONF').remedy(
+    'Correct the fields that the message names.',
+  ),
+  snapshot_missing: fault('never', 'host', 'INTL').remedy(
+    'Submit the transfer again; report it if that happens twice.',
+  ),
+  bug: fault('never', 'host', 'INTL').remedy(
+    'Report it to the operator of Waybill with the request or transfer id.',
+  ),
+} satisfies Record<string, Policy>;
 
 export type FailureKind = keyof typeof failurePolicies;
 

@@ -2,7 +2,10 @@ import type { Epoch } from './epoch.ts';
 import type { InstantText } from './instant.ts';
 import type { LogicalType } from './data-type.ts';
 
-/** The place of a row in the order of reading, as exact text. To resume after it leaves the row itself out. */
+/**
+ * The place of a row in the order of reading, as exact text. To resume after it leaves the row itself
+ * out.
+ */
 export interface Cursor {
   readonly lastModified: InstantText;
   /** The key columns in the model's order. */
@@ -118,9 +121,15 @@ export interface LoadPlan {
 export interface LoadProgress {
   /** 0 for the main pass, then 1, 2, … for the catch-ups. */
   readonly pass: number;
-  /** Attempts whose rows count in this pass, this one included: more than one means more than one snapshot. */
+  /**
+   * Attempts whose rows count in this pass, this one included: more than one means more than one
+   * snapshot.
+   */
   readonly attempts: number;
-  /** The fence that stands before this pass: the plan's for the main one, that of the pass before for a catch-up. */
+  /**
+   * The fence that stands before this pass: the plan's for the main one, that of the pass before for a
+   * catch-up.
+   */
   readonly fence: InstantText;
   readonly resumeAfter: Cursor | undefined;
   /** The greatest last-modified value ever landed, this load included. */

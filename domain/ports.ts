@@ -2,13 +2,19 @@ import type { ProbeRef } from './probe.ts';
 
 /** What the API and the activities ask of the workflow engine. Its one implementation is in `bin/`. */
 export interface WorkflowPort {
-  /** Starts the destination's queue if it is not open, and tells it that a transfer waits. May be repeated. */
+  /**
+   * Starts the destination's queue if it is not open, and tells it that a transfer waits. May be
+   * repeated.
+   */
   ring(destinationId: string, transferId: string): Promise<void>;
   /** Asks a running transfer to stop; returns at once. */
   cancelTransfer(transferId: string): Promise<void>;
   pauseTransfer(transferId: string): Promise<void>;
   resumeTransfer(transferId: string): Promise<void>;
-  /** Runs a stored probe in a worker and waits for its end. @throws Failure `unavailable` without a worker. */
+  /**
+   * Runs a stored probe in a worker and waits for its end. @throws Failure `unavailable` without a
+   * worker.
+   */
   runProbe(probe: ProbeRef): Promise<void>;
   /** Whether the transfer's workflow is open, has closed, or was never there. */
   describeTransfer(transferId: string): Promise<WorkflowState>;

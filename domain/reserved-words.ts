@@ -1,4 +1,7 @@
-/** Words that some database does not take as a column name, in lower case: destinations of any kind take the rest. */
+/**
+ * Words that some database does not take as a column name, in lower case: destinations of any kind take
+ * the rest.
+ */
 export const reservedWords: ReadonlySet<string> = new Set(
   `
   accessible account add all alter analyse analyze and anti any array as asc asensitive assert_rows_modified

@@ -46,13 +46,15 @@ const fill = /*sql*/ `
     md5(n::text)::uuid as id,
     case n % 5 when 0 then -32768 when 1 then 32767 when 2 then null else n end::int2 as small,
     case n % 5 when 0 then -2147483648 when 1 then 2147483647 else -n end::int4 as mid,
-    case n % 5 when 0 then -9223372036854775808 when 1 then 9223372036854775807 else n * 1e12 end::int8 as big,
+    case n % 5 when 0 then -9223372036854775808
+      when 1 then 9223372036854775807 else n * 1e12 end::int8 as big,
     left(body, 50) as name, left(body, 20)::varchar(20) as short, n, body,
     case n % 7 when 0 then 'NaN' when 1 then null else (n || repeat('7', n % 90))::numeric / 1e9 end as number,
     jsonb_build_object('n', n, 'text', body) as document,
     decode(md5(n::text), 'hex') as raw, array[body, null, '{}'] as list, n % 3 = 0 as flag
   from (
-    select n, body, make_interval(secs => 0) + (floor(random() * 86400e6)::int8 || ' microseconds')::interval as micros,
+    select n, body,
+      make_interval(secs => 0) + (floor(random() * 86400e6)::int8 || ' microseconds')::interval as micros,
       case n % 3 when 0 then date '2024-01-01' + n when 1 then date '2000-01-01' - floor(random() * 2451545)::int
         else date '2000-01-01' + floor(random() * 106751990)::int end as days
     from texts order by n

@@ -2,7 +2,7 @@
  * Joins a source of items to a sink: while one item is written the next is read, and never more than these
  * two exist. Items are written one at a time and in order.
  *
- * - `write` answers `'stop'` to end after its item. Whatever was read ahead is dropped, a failure to read it too.
+ * - `write` answers `'stop'` to end after its item. Whatever was read ahead is dropped, its failure too.
  * - A failing write stops the reading; its error is thrown once the source has been closed.
  * - A failing read is thrown after the write in flight has ended; that write's own error goes before it.
  *

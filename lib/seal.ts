@@ -6,8 +6,9 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * `unknown_key`: no key of that id is at hand. `tampered`: it was changed, belongs to another row or was
- * sealed under another key of the same id. `malformed`: no sealed value at all. `bad_key`: a key of ours is unfit.
+ * `unknown_key`: no key of that id is at hand. `tampered`: it was changed, belongs to another row or
+ * was sealed under another key of the same id. `malformed`: no sealed value at all. `bad_key`: a key of
+ * ours is unfit.
  */
 export type SealErrorCode = 'unknown_key' | 'tampered' | 'malformed' | 'bad_key';
 
@@ -40,8 +41,9 @@ export interface Sealer {
 }
 
 /**
- * Seals secrets with a data key of their own, which the first of `keys` wraps; any of `keys` opens. The form is
- * `v1.<key id>.<wrapped key>.<nonce>.<ciphertext+tag>`, where the wrapped key is nonce, ciphertext and tag.
+ * Seals secrets with a data key of their own, which the first of `keys` wraps; any of `keys` opens. The
+ * form is `v1.<key id>.<wrapped key>.<nonce>.<ciphertext+tag>`, where the wrapped key is nonce,
+ * ciphertext and tag.
  */
 export function createSealer(keys: readonly SealKey[]): Sealer {
   const [first] = keys;

@@ -94,7 +94,10 @@ async function drive(world: World, transfer: Transfer, planned: readonly Fault[]
   return faults.calls;
 }
 
-/** A landed world whose source has moved on; with a row less, so that only a refresh makes both ends equal. */
+/**
+ * A landed world whose source has moved on; with a row less, so that only a refresh makes both ends
+ * equal.
+ */
 async function movedOn(isRowGone: boolean): Promise<World> {
   const world = await createWorld();
   await drive(world, { startedAtMicros: 1 });

@@ -3,8 +3,8 @@ import { parse } from 'yaml';
 import { searchAttributes } from '../domain/temporal-names.ts';
 import { listFiles, readFile } from './source-tree.ts';
 
-// What a fresh clone and a container start from: package.json, its lockfile, docker-compose.yml. No Docker runs
-// here: the compose file is read, not started.
+// What a fresh clone and a container start from: package.json, its lockfile, docker-compose.yml. No
+// Docker runs here: the compose file is read, not started.
 
 interface Package {
   readonly version?: string;

@@ -1,6 +1,5 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
-import { failurePolicies } from '../domain/failure.ts';
-import type { ErrorCode, FailureKind } from '../domain/failure.ts';
+import { failurePolicies, type ErrorCode, type FailureKind } from '../domain/failure.ts';
 import type { FailureNote } from '../domain/steps.ts';
 
 /** The failure of an activity, as the interceptor in `activities/` sent it, ready for the transfer's row. */

@@ -61,7 +61,9 @@ export async function runModel(input: ModelInput): Promise<void> {
     reached = { ...reached, rows: reached.rows + result.rows };
     tell(reached, result.next);
     if (result.next !== 'slice') return finish(input, reached, result);
-    if (workflowInfo().continueAsNewSuggested) {
+    // A new run would not know of a cancellation: the next slice is refused and ends this one.
+    const isCancelled = CancellationScope.current().consideredCancelled;
+    if (workflowInfo().continueAsNewSuggested && !isCancelled) {
       await continueAsNew<typeof runModel>({ ...input, isPaused, reached });
     }
   }
@@ -80,7 +82,10 @@ async function begin(input: ModelInput): Promise<Reached> {
   return { plan, steps: 0, rows: 0 };
 }
 
-/** Undefined when a pause stopped the slice: what it committed is kept, and the next one goes on from there. */
+/**
+ * Undefined when a pause stopped the slice: what it committed is kept, and the next one goes on from
+ * there.
+ */
 async function copyUnlessPaused(
   scope: CancellationScope,
   input: ModelInput & { step: number },

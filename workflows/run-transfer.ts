@@ -3,6 +3,7 @@ import {
   CancellationScope,
   ChildWorkflowFailure,
   condition,
+  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
@@ -80,7 +81,7 @@ async function runOne(input: TransferInput, model: Model, order: Order): Promise
     const child = await startModel(input, model, isPaused);
     // A model that has just ended no longer hears us, and need not.
     telling.run(() => passOn(order, child, isPaused)).catch(() => undefined);
-    await child.result();
+    await resultOf(child);
     return { status: 'SUCCESS' };
   } catch (error) {
     if (isCancellation(error)) return { status: 'CANCELLED' };
@@ -89,6 +90,25 @@ async function runOne(input: TransferInput, model: Model, order: Order): Promise
     return { status: 'ERROR', failure: noteFailure(causeOf(error)) };
   } finally {
     telling.cancel();
+  }
+}
+
+/**
+ * The end of a model, with our cancellation passed on by its id alone: that of a child names its first run,
+ * which a model that continued as new has left behind (measured: it never heard).
+ */
+async function resultOf(model: ChildWorkflowHandle<typeof runModel>): Promise<void> {
+  let isOver = false;
+  const cancel = async () => {
+    if (!isOver) await getExternalWorkflowHandle(model.workflowId).cancel();
+  };
+  CancellationScope.current()
+    .cancelRequested.catch(() => CancellationScope.nonCancellable(cancel))
+    .catch(() => undefined);
+  try {
+    await CancellationScope.nonCancellable(() => model.result());
+  } finally {
+    isOver = true;
   }
 }
 

@@ -1,5 +1,8 @@
-import { defineSearchAttributeKey } from '@temporalio/common';
-import type { SearchAttributePair, SearchAttributeUpdatePair } from '@temporalio/common';
+import {
+  defineSearchAttributeKey,
+  type SearchAttributePair,
+  type SearchAttributeUpdatePair,
+} from '@temporalio/common';
 import { upsertSearchAttributes } from '@temporalio/workflow';
 
 const keys = {

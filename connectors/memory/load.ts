@@ -109,7 +109,10 @@ export class MemoryLoad implements Load {
     }
   }
 
-  /** The next range of keys, or the whole table where there is none to spare. @returns whether it was the last. */
+  /**
+   * The next range of keys, or the whole table where there is none to spare. @returns whether it was
+   * the last.
+   */
   private publishStep(draft: Draft, end: LoadEnd): boolean {
     const { stored, state } = end;
     const { table } = this.plan;

@@ -74,7 +74,10 @@ export interface PublishRange {
   readonly after: string | undefined;
 }
 
-/** One range of keys brought to what the hidden table has: rows that are gone go, rows that differ are replaced. */
+/**
+ * One range of keys brought to what the hidden table has: rows that are gone go, rows that differ are
+ * replaced.
+ */
 export function publishRange({ live, hidden, key, after }: PublishRange): {
   rows: Row[];
   /** The last key of this range; undefined where no key is left after it. */

@@ -132,7 +132,10 @@ function isAfterCursor(row: Row, request: ReadRequest): boolean {
   return compareRows(row, last, request) > 0;
 }
 
-/** Cursor order: last-modified first, then the key. Which order a type has matters little, that it has one does. */
+/**
+ * Cursor order: last-modified first, then the key. Which order a type has matters little, that it has
+ * one does.
+ */
 function compareRows(a: Row, b: Row, { lastModified, key }: ReadRequest): number {
   for (const { nameInSource: name, type } of [lastModified, ...key]) {
     const difference = compareValues(type, a[name] ?? '', b[name] ?? '');

@@ -14,7 +14,10 @@ export interface MemoryTable {
   readonly rows: readonly Row[];
 }
 
-/** All that is committed at one moment. Nothing in it is ever changed, so to keep it is to have a snapshot. */
+/**
+ * All that is committed at one moment. Nothing in it is ever changed, so to keep it is to have a
+ * snapshot.
+ */
 export interface Snapshot {
   readonly tables: ReadonlyMap<string, MemoryTable>;
   /** What has landed of each model, by model id: `_waybill_load` of a real destination. */

@@ -85,7 +85,7 @@ describe.each([12, 15, 18] as const)('the fence of Postgres %i', (major) => {
     await reader.end();
   });
 
-  test('is no more than the lookback while sessions of others are hidden, and says which grant helps', async () => {
+  test('is no more than the lookback while sessions are hidden, and says which grant helps', async () => {
     const login = { password_auth: { username: role, password: 'weak' } };
     const fence = await take(login);
     expect(fence).toMatchObject({
@@ -134,7 +134,7 @@ describe.each([12, 15, 18] as const)('the fence of Postgres %i', (major) => {
   });
 });
 
-test('a standby gives its lookback and its position, and a read of one that is behind is refused', async () => {
+test('a standby gives its lookback and position, and one that is behind is not read', async () => {
   await using primary = await startPrivatePostgres({ settings: { wal_level: 'replica' } });
   await using standby = await startStandby(primary);
   const place = { ...primary, name: 'postgres' };

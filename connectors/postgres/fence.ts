@@ -1,5 +1,4 @@
-import type { InstantText } from '../../domain/instant.ts';
-import { compareInstants } from '../../domain/instant.ts';
+import { compareInstants, type InstantText } from '../../domain/instant.ts';
 import type { Fence } from '../../domain/load.ts';
 import { must } from '../../lib/must.ts';
 import { applicationNames } from './connect.ts';

@@ -41,7 +41,8 @@ describe.each([12, 15, 18] as const)('loads into Postgres %i', (major) => {
 
   async function expectEqual(): Promise<void> {
     const query = (from: string) =>
-      `select count(*)::int as rows, md5(string_agg(id || ':' || at || ':' || note, ',' order by id)) as hash from ${from}`;
+      `select count(*)::int as rows, md5(string_agg(id || ':' || at || ':' || note, ',' order by id)) as hash
+      from ${from}`;
     const source = await ends.source.query(query('things'));
     const destination = await ends.destination.query(query(live()));
     expect(destination.rows).toEqual(source.rows);

@@ -45,7 +45,9 @@ export async function publish(copy: StagedCopy, publication: Publication): Promi
 /** A table that came from elsewhere after the plan was made must not lose its rows to ours. */
 async function checkOurs({ checkpoint, schema }: StagedCopy, row: LoadRow): Promise<void> {
   const { session, plan } = checkpoint;
-  if (row.load_identity !== null || row.applied_table !== null) return;
+  const { name } = plan.table;
+  const hasLanded = row.load_identity !== null && row.table_name === name;
+  if (hasLanded || row.applied_table?.name === name) return;
   const rows = await session.rows(
     /*sql*/ `select from ${qualified(schema, plan.table.name)} limit 1`,
   );

@@ -20,7 +20,7 @@ export const readerSettings = [
   'set local enable_sort = off',
   'set local enable_bitmapscan = off',
   'set local jit = off',
-  'set local idle_in_transaction_session_timeout = 0',
+  `set local idle_in_transaction_session_timeout = '60s'`,
 ];
 
 const beginRead = 'begin transaction isolation level read committed read only';

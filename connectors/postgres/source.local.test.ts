@@ -161,10 +161,33 @@ describe.each([12, 15, 18] as const)('reading from Postgres %i', (major) => {
     expect(text).toMatch(/Index Cond: \(\(tenant = .*ROW\(at, id\) > /);
   });
 
+  test('new rows are counted alike in text and in binary', async () => {
+    await ends.source.query(
+      'create table stamped (tenant text, at timestamptz, id int primary key)',
+    );
+    await ends.source.query(
+      `insert into stamped select 'acme', timestamptz '2026-01-01' + n * interval '1 us', n
+        from generate_series(1, 10) n`,
+    );
+    const table = modelOf(columns, { source_table: 'stamped' });
+    await using source = ends.openSource();
+    for (const encoding of ['copy_text', 'copy_binary'] as const) {
+      const deltaAfter = '2026-01-01 00:00:00.000004+00';
+      const request = ends.request(table, { encoding, deltaAfter, batchRowsMax: 3 });
+      const batches = await Array.fromAsync(source.read(request, going));
+      expect(batches.map(({ deltaRows }) => deltaRows)).toEqual([0, 2, 3, 1]);
+      expect(batches.at(-1)?.cursor).toEqual({
+        lastModified: '2026-01-01 00:00:00.00001+00',
+        key: ['10'],
+      });
+    }
+  });
+
   const running = async () => {
     const watcher = await connectAs(ends.from);
     const { rows } = await watcher.query<{ count: number }>(
-      `select count(*)::int as count from pg_stat_activity where application_name = 'waybill-read' and datname = current_database()`,
+      `select count(*)::int as count from pg_stat_activity
+        where application_name = 'waybill-read' and datname = current_database()`,
     );
     await watcher.end();
     return rows[0]?.count;
@@ -199,7 +222,8 @@ describe.each([12, 15, 18] as const)('reading from Postgres %i', (major) => {
 
   test('a source can be used again after a read was left', async () => {
     await ends.source.query(
-      `create view numbers as select 'acme'::text as tenant, now() as at, n as id from generate_series(1, 9) n`,
+      `create view numbers as select 'acme'::text as tenant, now() as at, n as id
+        from generate_series(1, 9) n`,
     );
     const table = modelOf(columns, { source_table: 'numbers' });
     await using source = ends.openSource();

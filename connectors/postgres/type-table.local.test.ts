@@ -236,7 +236,8 @@ describe.each([12, 15, 18] as const)('values of Postgres %i', (major) => {
 
   test('the closest logical type is offered first, and what would lose is not offered', async () => {
     await ends.source.query(
-      `create table typed (a smallint, b bigint, c numeric(20,3), d real, e timetz, f text[], g jsonb, h pair, i percent)`,
+      `create table typed (a smallint, b bigint, c numeric(20,3), d real, e timetz,
+        f text[], g jsonb, h pair, i percent)`,
     );
     await using source = ends.openSource();
     const columns = await source.describe({ schema: undefined, table: 'typed' });

@@ -56,7 +56,8 @@ test('rows of one last-modified value are all moved, over a batch border and ove
   const stamp = '2026-03-01 10:00:00.123456+00';
   const tie = (from: number, to: number) =>
     vendor.sql.query(
-      /*sql*/ `insert into orders (tenant, id, changed_at) select 'ties', n, $3 from generate_series($1::int, $2::int) n`,
+      /*sql*/ `insert into orders (tenant, id, changed_at)
+        select 'ties', n, $3 from generate_series($1::int, $2::int) n`,
       [from, to, stamp],
     );
   await tie(10_001, 10_250);

@@ -20,7 +20,10 @@ beforeAll(async () => {
 
 afterAll(() => system[Symbol.asyncDispose]());
 
-/** A vendor with a second model, whose every row takes five milliseconds to read, and a customer of that one. */
+/**
+ * A vendor with a second model, whose every row takes five milliseconds to read, and a customer of that
+ * one.
+ */
 async function createSlow(tenant: string, rows: number) {
   const vendor = await createVendor(system);
   await fill(vendor.sql, tenant, { rows });
@@ -34,7 +37,10 @@ async function createSlow(tenant: string, rows: number) {
   return { vendor, customer, table: `vendor_data.${modelName}` };
 }
 
-/** Statements that Waybill runs, or waits with, in a database. Asked elsewhere: a transaction sees old news. */
+/**
+ * Statements that Waybill runs, or waits with, in a database. Asked elsewhere: a transaction sees old
+ * news.
+ */
 async function busyIn({ name }: TestDatabase): Promise<string[]> {
   const { rows } = await system.metadata.db.$client.query<{ query: string }>(
     /*sql*/ `select query from pg_stat_activity

@@ -52,9 +52,8 @@ async function createLogin(sql: pg.Client, database: TestDatabase): Promise<Test
 }
 
 async function setUp(): Promise<string> {
-  await vendorSql.query(
-    /*sql*/ `create table secrets (tenant text, id text primary key, note text, body json, changed_at timestamptz)`,
-  );
+  await vendorSql.query(/*sql*/ `create table secrets
+      (tenant text, id text primary key, note text, body json, changed_at timestamptz)`);
   await vendorSql.query(/*sql*/ `create index on secrets (tenant, changed_at, id)`);
   await vendorSql.query(/*sql*/ `insert into secrets select 'acme', '${canary}-key-' || n, '${canary}-note', '{"a": "${canary}-json"}', now() - interval '1 day'
       from generate_series(1, 35) n`);

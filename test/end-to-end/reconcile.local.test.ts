@@ -37,9 +37,8 @@ async function submitAndDie({ destinationId }: Customer): Promise<string> {
 /** Makes a row look as if it had been in its status for so long. */
 async function age(id: string, minutes: number): Promise<void> {
   const by = sql`make_interval(mins => ${minutes})`;
-  await system.metadata.db.execute(
-    /*sql*/ sql`update transfers set submitted_at = submitted_at - ${by}, started_at = started_at - ${by} where id = ${id}`,
-  );
+  await system.metadata.db.execute(/*sql*/ sql`update transfers
+      set submitted_at = submitted_at - ${by}, started_at = started_at - ${by} where id = ${id}`);
 }
 
 async function reconcile(): Promise<void> {

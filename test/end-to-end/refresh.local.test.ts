@@ -71,9 +71,11 @@ async function startReader(customer: Customer, role: string) {
   let isOver = false;
   const reading = (async () => {
     while (!isOver) {
-      const { rows } = await session.query<{ all: number; staying: number }>(
-        /*sql*/ `select count(*)::int as "all", count(*) filter (where id % 4 <> 0)::int as staying from recent`,
-      );
+      const { rows } = await session.query<{
+        all: number;
+        staying: number;
+      }>(/*sql*/ `select count(*)::int as "all",
+          count(*) filter (where id % 4 <> 0)::int as staying from recent`);
       seen.push(...rows);
     }
   })();

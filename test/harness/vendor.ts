@@ -117,7 +117,8 @@ export async function fill(sql: pg.Client, tenant: string, filling: Filling): Pr
   await sql.query(
     /*sql*/ `
     insert into ${table} (tenant, id, total, note, is_paid, due_on, body, changed_at)
-    select $1, n, n * 1.0000000001, case n % 4 when 0 then null when 1 then '' else E'tab\\t, \\\\ and ''quote'' ' || n end,
+    select $1, n, n * 1.0000000001,
+      case n % 4 when 0 then null when 1 then '' else E'tab\\t, \\\\ and ''quote'' ' || n end,
       n % 3 = 0, date '2026-01-01' + (n % 365)::int, json_build_object('n', n, 'list', array[1, n]),
       now() - make_interval(secs => 86400.0 * $4 * (1 - (n - $2) / 5 * 5.0 / $3))
     from generate_series($2::bigint, $2::bigint + $3 - 1) as n`,

@@ -127,7 +127,8 @@ test('a ring while the queue is ending is never lost', async () => {
   });
   await world.play(activities, async (stage) => {
     for (let count = 1; count <= submissions; count += 1) {
-      // The queue ends as soon as it has started this transfer: the next ring meets it at every moment of that.
+      // The queue ends as soon as it has started this transfer: the next ring meets it at every moment
+      // of that.
       await stage.ring(rows.destinationId, rows.submit([`model ${count}`]));
       await wait((count * 7) % 120);
     }
