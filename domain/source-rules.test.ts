@@ -49,4 +49,5 @@ test('a key or stamp that may be null is a warning', () => {
 test('the tenant column is there and is a text or a whole number', () => {
   check('account', { name: 'owner' }, ['model.organization_column column_missing']);
   check('account', { fits: ['float'] }, ['model.organization_column tenant_type']);
+  check('account', { fits: ['decimal', 'string'] }, ['model.organization_column tenant_type']);
 });
