@@ -1,6 +1,7 @@
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { z } from 'zod';
+import { isDatabaseAway } from '../db/database.ts';
 import type { FailureKind, Violation } from '../domain/failure.ts';
 import { Failure } from '../domain/failure.ts';
 
@@ -15,9 +16,6 @@ const statuses: Partial<Record<FailureKind, ContentfulStatusCode>> = {
   limit_reached: 413,
   unavailable: 503,
 };
-
-/** SQLSTATE classes and network codes that mean: our own database is away or full, not that we erred. */
-const awayCodes = /^(08|53|57P0|ECONNREFUSED|ECONNRESET|ENOTFOUND|ETIMEDOUT|EPIPE)/;
 
 export interface HttpFailure {
   readonly status: ContentfulStatusCode;
@@ -42,7 +40,7 @@ export function toHttpFailure(error: unknown): HttpFailure {
     if (status !== 500)
       return { status, message: error.message, violations: error.violations, headers: {} };
   }
-  const isAway = codesOf(error).some((code) => awayCodes.test(code));
+  const isAway = isDatabaseAway(error);
   return {
     status: isAway ? 503 : 500,
     message: isAway
@@ -110,6 +108,8 @@ function toViolation(issue: z.core.$ZodIssue, input: unknown, place: string): Vi
   // A message of our own schemas, as against one of zod, says what must be.
   if (issue.message.startsWith('must '))
     return { path, code: 'invalid', message: `${subject} ${issue.message}` };
+  if (issue.code === 'invalid_key' && issue.issues[0]?.message.startsWith('must '))
+    return { path, code: 'invalid', message: `The key of ${subject} ${issue.issues[0].message}` };
   if (issue.code === 'custom')
     return { path, code: 'invalid', message: `${subject}: ${issue.message}` };
   const right = `must be ${expectedOf(issue)}`;
@@ -151,11 +151,11 @@ function expectedOf(issue: z.core.$ZodIssue): string {
     case 'invalid_type':
       return typeWords[issue.expected] ?? issue.expected;
     case 'invalid_value':
-      return `one of ${issue.values.map(String).join(', ')}`;
+      return `${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`;
     case 'too_small':
-      return `at least ${issue.minimum}${unitOf(issue.origin)}`;
+      return `at least ${issue.minimum}${unitOf(issue.origin, issue.minimum)}`;
     case 'too_big':
-      return `at most ${issue.maximum}${unitOf(issue.origin)}`;
+      return `at most ${issue.maximum}${unitOf(issue.origin, issue.maximum)}`;
     case 'invalid_format':
       return issue.format === 'regex'
         ? 'of the form described in the docs'
@@ -165,7 +165,8 @@ function expectedOf(issue: z.core.$ZodIssue): string {
   }
 }
 
-function unitOf(origin: string): string {
-  if (origin === 'string') return ' characters long';
-  return origin === 'array' ? ' items long' : '';
+function unitOf(origin: string, count: number | bigint): string {
+  const plural = Number(count) === 1 ? '' : 's';
+  if (origin === 'string') return ` character${plural} long`;
+  return origin === 'array' ? ` item${plural} long` : '';
 }

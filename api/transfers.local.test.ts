@@ -307,6 +307,11 @@ describe('400', () => {
     expect(answer.body).toMatchObject({ errors: [{ path }] });
   });
 
+  test('a bad tag key is told what a good one is made of', async () => {
+    const answer = await submit(await vendor(), { tags: { 'a b': 'c' } });
+    expect(at(answer, 'message')).toContain('key of tags.a b must be made of letters');
+  });
+
   test('a model that the destination does not have', async () => {
     const of = await vendor();
     const other = await makeModel(api.metadata.db, of.source);

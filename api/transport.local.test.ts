@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApiKey } from '../db/api-keys.ts';
 import type { TestApi } from '../test/harness/api.ts';
 import { createTestApi, textAt } from '../test/harness/api.ts';
 
@@ -207,6 +208,16 @@ describe('500 and 503', () => {
         { path: 'temporal' },
       ],
     });
+  });
+
+  test('a database that takes no connection in time is away, not broken', async () => {
+    const full = await createTestApi();
+    await using _ = full;
+    const { key } = await createApiKey(full.metadata.db, { environment: 'prod', name: 'other' });
+    const late = new Error('timeout exceeded when trying to connect');
+    full.metadata.db.$client.query = () => Promise.reject(late);
+    const answer = await full.call('GET', '/sources', { key });
+    expect(answer.status, answer.text).toBe(503);
   });
 
   test('without its database it says so, and keeps the details to itself', async () => {
