@@ -4,6 +4,7 @@ import type { AppEnv } from './deps.ts';
 import { parseJson } from './json.ts';
 
 const bodyBytesMax = 32 * 1024 * 1024;
+const methodsWithBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
 /**
  * Makes every body JSON, whatever its Content-Type says: browser clients of this API send none, so that
@@ -11,7 +12,7 @@ const bodyBytesMax = 32 * 1024 * 1024;
  */
 export const readBody: MiddlewareHandler<AppEnv> = async (c, next) => {
   const { method } = c.req;
-  if (method === 'GET' || method === 'HEAD' || method === 'DELETE') return next();
+  if (!methodsWithBody.has(method)) return next();
   const value = parseJson(await readBytes(c.req.raw));
   const headers = new Headers(c.req.raw.headers);
   headers.set('content-type', 'application/json');
