@@ -163,6 +163,7 @@ describe('200', () => {
     for (const query of [
       `recipient_id=${recipient}`,
       `id_in_provider_system=${tenant}&vendor=postgres&is_enabled=false`,
+      `recipient_id=${recipient}&is_enabled=true,FALSE`,
     ]) {
       const listed = await api.call('GET', `/destinations?${query}`);
       expect(listed.body).toMatchObject({ data: { destinations: [{ id }] } });
@@ -289,5 +290,16 @@ describe('409', () => {
     const answer = await api.call('POST', '/destinations', { body });
     expect(answer.status, answer.text).toBe(409);
     expect(answer.body).toMatchObject({ errors: [{ code: 'place_taken' }] });
+  });
+
+  test('a destination that is refused leaves no recipient behind', async () => {
+    const schema = unique('schema');
+    await create({}, { schema });
+    const tenant = unique('tenant');
+    const input = { recipient_id: '', id_in_provider_system: tenant };
+    const body = destinationBody(input, { schema });
+    expect((await api.call('POST', '/destinations', { body })).status).toBe(409);
+    const listed = await api.call('GET', `/recipients?id_in_provider_system=${tenant}`);
+    expect(at(listed, 'data.recipients')).toEqual([]);
   });
 });

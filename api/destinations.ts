@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { Db } from '../db/database.ts';
 import type { DestinationRecord } from '../db/destinations.ts';
 import {
   deleteDestination,
@@ -24,7 +25,7 @@ import {
 } from './destination-object.ts';
 import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
 import { describeError, invalid } from './errors.ts';
-import { CommaList, PathId, wrapped } from './inputs.ts';
+import { CommaList, FlagFilter, PathId, wrapped } from './inputs.ts';
 import { PageQuery, pageAnswer, pageRequestOf } from './paging.ts';
 import { presentRecipient } from './recipients.ts';
 import { createRouter } from './router.ts';
@@ -37,11 +38,7 @@ const ListQuery = PageQuery.extend({
   recipient_id: CommaList,
   id_in_provider_system: CommaList,
   vendor: CommaList,
-  is_enabled: z
-    .enum(['true', 'false', ''])
-    .transform((text) => (text === '' ? undefined : text === 'true'))
-    .optional()
-    .openapi({ type: 'boolean' }),
+  is_enabled: FlagFilter,
 });
 
 export const destinations = createRouter()
@@ -84,15 +81,17 @@ export const destinations = createRouter()
       const { destination: input } = c.req.valid('json');
       const { environment, deps } = c.var;
       const connection = newConnection(deps, 'destination', input);
-      const recipientId = await recipientOf(c, input);
-      const destination = await insertDestination(deps.db, {
-        ...optionsOf(input),
-        environment,
-        name: input.name,
-        recipientId,
-        ...connection,
-        audit: auditOf(c),
-      });
+      // In one transaction, so that a refused destination leaves no new recipient behind.
+      const destination = await deps.db.transaction(async (tx) =>
+        insertDestination(tx, {
+          ...optionsOf(input),
+          environment,
+          name: input.name,
+          recipientId: await recipientOf(c, tx, input),
+          ...connection,
+          audit: auditOf(c),
+        }),
+      );
       return c.json(
         success(
           { destination: presentDestination(destination, deps.registry) },
@@ -175,16 +174,16 @@ export const destinations = createRouter()
     },
   );
 
-async function recipientOf(c: Context<AppEnv>, input: Input): Promise<string> {
+async function recipientOf(c: Context<AppEnv>, db: Db, input: Input): Promise<string> {
   if (input.recipient_id !== undefined) return input.recipient_id;
   const idInProviderSystem = input.id_in_provider_system;
   if (idInProviderSystem === undefined) {
     const message = 'destination.recipient_id is missing; it must be the id of a recipient.';
     throw invalid([{ path: 'destination.recipient_id', code: 'required', message }]);
   }
-  const { environment, actor, deps } = c.var;
+  const { environment, actor } = c.var;
   const audit = { actor, present: presentRecipient };
-  return (await ensureRecipient(deps.db, { environment, idInProviderSystem, audit })).id;
+  return (await ensureRecipient(db, { environment, idInProviderSystem, audit })).id;
 }
 
 /** What a patch changes; every field undefined where it changes nothing. */
@@ -192,7 +191,7 @@ function changeOf(
   c: Context<AppEnv>,
   { stored, patch }: { stored: DestinationRecord; patch: Patch },
 ) {
-  checkFixed('recipient_id', stored.recipientId, patch.recipient_id);
+  checkFixed('recipient_id', stored.recipientId, patch.recipient_id?.toLowerCase());
   checkFixed('id_in_provider_system', stored.idInProviderSystem, patch.id_in_provider_system);
   const changed = changedConnection(c.var.deps, 'destination', { stored, patch });
   const connection = changed && { ...changed.connection, place: changed.place };

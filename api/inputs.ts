@@ -89,6 +89,17 @@ function listOf(text: string): string[] | undefined {
   return given.length > 0 ? given : undefined;
 }
 
+/** Whether something has to be true or false; both, separated by a comma, or none is no filter. */
+export const FlagFilter = z
+  .string()
+  .regex(/^\s*(true|false)?\s*(,\s*(true|false)?\s*)*$/i, { error: 'must be true or false.' })
+  .transform((text) => {
+    const flags = new Set(listOf(text.toLowerCase()));
+    return flags.size === 1 ? flags.has('true') : undefined;
+  })
+  .optional()
+  .openapi({ type: 'string', description: '`true`, `false`, or both separated by a comma.' });
+
 /** An id in a path: in quotes as unquoted shell output leaves it, it still counts. */
 export const PathId = z
   .string()
