@@ -12,6 +12,9 @@ import {
   rowsAtSource,
 } from '../harness/vendor.ts';
 
+/** For what takes moments, on a machine that may be busy. */
+const soon = { timeout: 20_000 };
+
 let system: System;
 
 beforeAll(async () => {
@@ -63,8 +66,8 @@ describe.concurrent('a transfer under way', () => {
     expect(ended.status).toBe('CANCELLED');
     expect(ended.model_metrics[0]?.status).toBe('CANCELLED');
     expect(ended.rows_transferred).toBeLessThan(rows);
-    await expect.poll(() => busyIn(vendor.database)).toEqual([]);
-    await expect.poll(() => busyIn(customer.database)).toEqual([]);
+    await expect.poll(() => busyIn(vendor.database), soon).toEqual([]);
+    await expect.poll(() => busyIn(customer.database), soon).toEqual([]);
     await dispose(vendor, customer);
   });
 
@@ -81,7 +84,7 @@ describe.concurrent('a transfer under way', () => {
       .toMatch(/insert into/i);
     await cancel(id);
     expect((await waitForEnd(system, id, 30_000)).status).toBe('CANCELLED');
-    await expect.poll(() => busyIn(customer.database)).toEqual([]);
+    await expect.poll(() => busyIn(customer.database), soon).toEqual([]);
     await customer.sql.query(/*sql*/ `rollback`);
     await transfer(system, customer.destinationId);
     expect(await rowsAtCustomer(customer)).toEqual(await rowsAtSource(vendor, 'locked'));

@@ -10,6 +10,9 @@ import { createFakeSteps, slice } from './fake-steps.ts';
 import { createWorld } from './world.ts';
 import type { Stage, World } from './world.ts';
 
+/** For what takes moments, on a machine that may be busy. */
+const soon = { timeout: 20_000 };
+
 let temporal: TestTemporal;
 let world: World;
 
@@ -108,7 +111,7 @@ test('a transfer rung for twice runs once', async () => {
   const { calls } = await playQueue(1, async (stage, { destinationId, submit, having }) => {
     const id = submit(['a']);
     await Promise.all(Array.from({ length: 5 }, () => stage.ring(destinationId, id)));
-    await expect.poll(() => having('DONE').length).toBe(1);
+    await expect.poll(() => having('DONE').length, soon).toBe(1);
     await (await stage.ring(destinationId, id)).result();
   });
   expect(calls.filter((call) => call === 'closeTransfer')).toHaveLength(1);
@@ -154,7 +157,7 @@ test('the queue ends when nothing waits, though a transfer still runs', async ()
     const queue = await given.ring(rows.destinationId, rows.submit(['a']));
     await Promise.all([queue.result(), copying.promise]);
     release.resolve();
-    await expect.poll(() => rows.having('DONE').length).toBe(1);
+    await expect.poll(() => rows.having('DONE').length, soon).toBe(1);
   });
 });
 
@@ -175,10 +178,10 @@ test('a choice that fails for good does not end the queue: it looks again when r
     stage = given;
     const id = rows.submit(['a']);
     await given.ring(rows.destinationId, id);
-    await expect.poll(() => calls.length).toBe(1);
+    await expect.poll(() => calls.length, soon).toBe(1);
     isBroken = false;
     await given.ring(rows.destinationId, id);
-    await expect.poll(() => rows.having('DONE').length).toBe(1);
+    await expect.poll(() => rows.having('DONE').length, soon).toBe(1);
   });
 });
 

@@ -5,6 +5,9 @@ import { createFakeSteps, slice } from './fake-steps.ts';
 import { createWorld, workUntil } from './world.ts';
 import type { World } from './world.ts';
 
+/** For what takes moments, on a machine that may be busy. */
+const soon = { timeout: 20_000 };
+
 let temporal: TestTemporal;
 let world: World;
 
@@ -47,7 +50,7 @@ test('a pause stops the slice, nothing runs until the resume, and the next slice
     await handle.signal('pause');
     await stopped;
     const model = stage.client.workflow.getHandle(`${handle.workflowId}/orders`);
-    await expect.poll(() => currentDetails(model)).toContain('paused: waits for resume');
+    await expect.poll(() => currentDetails(model), soon).toContain('paused: waits for resume');
     expect(calls).toEqual(['openTransfer', 'planModel orders', 'copySlice orders 1']);
     await handle.signal('resume');
     await handle.result();
@@ -86,9 +89,11 @@ test('a model that is paused before its first slice copies nothing', async () =>
     await planning.promise;
     await handle.signal('pause');
     const model = stage.client.workflow.getHandle(`${handle.workflowId}/orders`);
-    await expect.poll(async () => eventTypes(await model.fetchHistory())).toContain('Signaled');
+    await expect
+      .poll(async () => eventTypes(await model.fetchHistory()), soon)
+      .toContain('Signaled');
     planned.resolve();
-    await expect.poll(() => currentDetails(model)).toContain('paused');
+    await expect.poll(() => currentDetails(model), soon).toContain('paused');
     expect(calls).toEqual(['openTransfer', 'planModel orders']);
     await handle.signal('resume');
     await handle.result();
@@ -115,7 +120,8 @@ test('a pause holds for models that begin later, however early it comes', async 
     const models = ['orders', 'invoices'].map((name) =>
       stage.client.workflow.getHandle(`${handle.workflowId}/${name}`),
     );
-    for (const model of models) await expect.poll(() => currentDetails(model)).toContain('paused');
+    for (const model of models)
+      await expect.poll(() => currentDetails(model), soon).toContain('paused');
     expect(calls.filter((call) => call.startsWith('copySlice'))).toEqual([]);
     await handle.signal('resume');
     await handle.result();
