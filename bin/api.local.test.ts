@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createApiKey } from '../db/api-keys.ts';
 import { createMetadata, type Metadata } from '../test/harness/metadata.ts';
@@ -71,11 +72,19 @@ test('the process answers over a socket, says it is ready, and ends cleanly on S
   });
   const paged = await fetch(`${url}/recipients?page_size=1`, { headers: { 'X-API-KEY': key } });
   expect(paged.headers.get('access-control-allow-origin')).toBe('*');
+  expect(await statusOf(url, 'TRACE')).toBe('405');
   await child.stop('SIGTERM', 10_000);
   expect(await child.exited).toBe('exit code 0');
   expect(lines.join()).toContain('api stopped');
   expect(lines.join()).not.toContain(key);
 });
+
+/** `fetch` refuses some methods, so this one speaks for itself. */
+async function statusOf(url: string, method: string): Promise<string | undefined> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.end(`${method} /sources HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  return (await text(socket)).split(' ')[1];
+}
 
 test('a body that is too large is refused over a socket too, and the process lives on', async () => {
   const { child, url } = await startApi();

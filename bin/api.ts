@@ -1,6 +1,5 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
 import { pino } from 'pino';
 import { createApp } from '../api/app.ts';
 import { loadConfig } from '../config.ts';
@@ -10,6 +9,7 @@ import { pendingMigrations } from '../db/migrate.ts';
 import { Failure, toFailure } from '../domain/failure.ts';
 import { taskQueuesOf } from '../domain/temporal-names.ts';
 import { createSealer } from '../lib/seal.ts';
+import { createHttpServer } from './http-server.ts';
 import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
 
 // The API: writes our database and signals Temporal. Any number of them may run beside each other.
@@ -68,8 +68,10 @@ function listen(options: {
   port: number;
 }): Promise<{ server: Server; port: number }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ server: Server; port: number }>();
-  const onListening = ({ port }: AddressInfo) => resolve({ server, port });
-  const server = serve(options, onListening) as Server;
+  const server = createHttpServer(options);
+  server.listen(options.port, options.hostname, () => {
+    resolve({ server, port: (server.address() as AddressInfo).port });
+  });
   server.once('error', (error: NodeJS.ErrnoException) => {
     const { hostname, port } = options;
     const reason = error.code === 'EADDRINUSE' ? 'is taken' : `cannot be had (${error.code})`;
