@@ -1,5 +1,4 @@
-import { asyncLocalStorage } from '@temporalio/activity';
-import type { Context } from '@temporalio/activity';
+import { asyncLocalStorage, type Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';

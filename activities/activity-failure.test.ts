@@ -1,8 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { Database } from '../db/database.ts';
-import { Failure, failurePolicies } from '../domain/failure.ts';
-import type { FailureKind } from '../domain/failure.ts';
+import { Failure, failurePolicies, type FailureKind } from '../domain/failure.ts';
 import { asApplicationFailure } from './activity-failure.ts';
 
 /** Our database is asked only where a model's step failed in a way that may pass. */

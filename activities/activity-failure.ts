@@ -50,7 +50,10 @@ function stackOf(failure: Failure): { stack?: string } {
   return { stack: frames.slice(0, 10).join('\n') };
 }
 
-/** Whether a step of a model has had all the transient failures it may have since its last committed batch. */
+/**
+ * Whether a step of a model has had all the transient failures it may have since its last committed
+ * batch.
+ */
 async function isExhausted(
   { db }: Pick<ActivityDeps, 'db'>,
   failure: Failure,

@@ -1,6 +1,5 @@
 import type { Batch, Load } from '../connectors/connector.ts';
-import type { ModelRun } from '../db/model-runs.ts';
-import { addCounts, correctRows } from '../db/model-runs.ts';
+import { addCounts, correctRows, type ModelRun } from '../db/model-runs.ts';
 import type { SliceResult } from '../domain/steps.ts';
 import { planOf } from './load-plan.ts';
 import type { StepDeps } from './deps.ts';

@@ -1,7 +1,13 @@
 import type { Finding } from '../connectors/connector.ts';
 import { finishProbe, getProbe } from '../db/probes.ts';
-import type { ErrorCode, ErrorObject } from '../domain/failure.ts';
-import { errorTitles, Failure, toErrorObject, toFailure } from '../domain/failure.ts';
+import {
+  errorTitles,
+  Failure,
+  toErrorObject,
+  toFailure,
+  type ErrorCode,
+  type ErrorObject,
+} from '../domain/failure.ts';
 import type { ConnectionReport, ProbeRef } from '../domain/probe.ts';
 import type { StepDeps } from './deps.ts';
 import { openDestination, openSource } from './ends.ts';

@@ -1,6 +1,5 @@
 import type { Load } from '../connectors/connector.ts';
-import type { ModelRun } from '../db/model-runs.ts';
-import { getModelRun, recordSuccess } from '../db/model-runs.ts';
+import { getModelRun, recordSuccess, type ModelRun } from '../db/model-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import type { InstantText } from '../domain/instant.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
@@ -17,7 +16,10 @@ export interface LoadEnd {
   readonly fence: InstantText;
 }
 
-/** Publishes what has landed and moves the watermark at the destination; then, and only then, records it here. */
+/**
+ * Publishes what has landed and moves the watermark at the destination; then, and only then, records it
+ * here.
+ */
 export async function closeLoad(
   deps: StepDeps,
   { run, table, load, fence }: LoadEnd,

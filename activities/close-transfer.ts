@@ -1,9 +1,7 @@
 import { closeModels, endTransfer, findWaiting } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
-import type { ErrorObject } from '../domain/failure.ts';
-import { Failure, toErrorObject } from '../domain/failure.ts';
-import type { TransferStatus } from '../domain/statuses.ts';
-import { outcomeOf } from '../domain/statuses.ts';
+import { Failure, toErrorObject, type ErrorObject } from '../domain/failure.ts';
+import { outcomeOf, type TransferStatus } from '../domain/statuses.ts';
 import type { ModelOutcome, TransferClose } from '../domain/steps.ts';
 import type { StepDeps } from './deps.ts';
 

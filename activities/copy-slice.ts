@@ -1,9 +1,7 @@
 import type { Load, Source } from '../connectors/connector.ts';
-import type { ModelRun } from '../db/model-runs.ts';
-import { getModelRun } from '../db/model-runs.ts';
+import { getModelRun, type ModelRun } from '../db/model-runs.ts';
 import type { Fence, Window } from '../domain/load.ts';
-import type { SharedTable } from '../domain/model.ts';
-import { sharedTableOf } from '../domain/model.ts';
+import { sharedTableOf, type SharedTable } from '../domain/model.ts';
 import { afterSlice, catchUpWindow, isLastSlice } from '../domain/plan.ts';
 import type { SliceResult, StepRef } from '../domain/steps.ts';
 import { must } from '../lib/must.ts';

@@ -1,5 +1,4 @@
-import type { InstantText } from '../domain/instant.ts';
-import { instantMicros } from '../domain/instant.ts';
+import { instantMicros, type InstantText } from '../domain/instant.ts';
 import type { Fence } from '../domain/load.ts';
 import type { StoredPlan } from '../domain/plan.ts';
 

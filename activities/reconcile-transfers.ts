@@ -1,11 +1,9 @@
 import { purgeLapsedConnections } from '../db/connections.ts';
 import { purgeLapsedProbes } from '../db/probes.ts';
-import type { OpenTransfer } from '../db/reconcile.ts';
-import { listOpenTransfers, purge } from '../db/reconcile.ts';
+import { listOpenTransfers, purge, type OpenTransfer } from '../db/reconcile.ts';
 import { closeModels, endTransfer, findWaiting } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
-import type { ErrorCode } from '../domain/failure.ts';
-import { Failure, toErrorObject } from '../domain/failure.ts';
+import { Failure, toErrorObject, type ErrorCode } from '../domain/failure.ts';
 import type { TransferStatus } from '../domain/statuses.ts';
 import type { StepDeps } from './deps.ts';
 

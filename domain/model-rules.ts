@@ -1,9 +1,12 @@
-import type { Violation } from './failure.ts';
-import { Failure } from './failure.ts';
+import { Failure, type Violation } from './failure.ts';
 import { findLogicalType } from './data-type.ts';
 import { historyViolations, type ModelHistory } from './model-history.ts';
-import type { ModelColumn, ModelDefinition } from './model.ts';
-import { destinationTableOf, parseRelation } from './model.ts';
+import {
+  destinationTableOf,
+  parseRelation,
+  type ModelColumn,
+  type ModelDefinition,
+} from './model.ts';
 import { reservedPrefixes, reservedWords } from './reserved-words.ts';
 import type { Environment } from './statuses.ts';
 

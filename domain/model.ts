@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { Failure } from './failure.ts';
-import type { LogicalType } from './data-type.ts';
-import { findLogicalType } from './data-type.ts';
+import { findLogicalType, type LogicalType } from './data-type.ts';
 
 /** One column of a model, as its file has it. */
 export const ModelColumn = z.object({
