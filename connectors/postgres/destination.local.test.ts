@@ -22,7 +22,7 @@ describe.each([12, 18] as const)('a destination on Postgres %i', (major) => {
   let model = 0;
 
   beforeAll(async () => {
-    ends = await Ends.create(major);
+    ends = await Ends.create({ major });
     await ends.source.query(
       'create table things (tenant text, at timestamptz, id int primary key, note text)',
     );

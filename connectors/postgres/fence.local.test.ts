@@ -24,7 +24,7 @@ describe.each([12, 15, 18] as const)('the fence of Postgres %i', (major) => {
   const role = `weak_${major}`;
 
   beforeAll(async () => {
-    ends = await Ends.create(major);
+    ends = await Ends.create({ major });
     await ends.source.query(
       'create table things (tenant text, at timestamptz default now(), id int primary key)',
     );
@@ -95,6 +95,14 @@ describe.each([12, 15, 18] as const)('the fence of Postgres %i', (major) => {
     await ends.source.query(fence.grant ?? '');
     expect(await take(login)).toMatchObject({ guarantee: 'commit_safe', grant: undefined });
     await ends.source.query(`revoke pg_read_all_stats from ${role}`);
+  });
+
+  test('is no more than the lookback while a writer shows no activity, which no grant mends', async () => {
+    const writer = await connectAs(ends.from);
+    await writer.query('set track_activities = off; begin');
+    const fence = await take();
+    expect(fence).toMatchObject({ guarantee: 'lookback', grant: undefined });
+    await writer.end();
   });
 
   test('does not pass the one before while a prepared transaction is open', async () => {

@@ -17,7 +17,10 @@ const holderSecondsMin = 60;
 interface Activity {
   readonly at: InstantText;
   readonly now: InstantText;
+  /** Sessions of which this login may see nothing: not even what kind they are. */
   readonly hidden: number;
+  /** Sessions whose role or database has `track_activities` off. */
+  readonly untracked: number;
   readonly login: string;
   readonly is_standby: boolean;
   readonly pid: number | null;
@@ -58,7 +61,7 @@ export async function takeFence(session: Session, request: FenceRequest): Promis
 async function readActivity(session: Session): Promise<Activity> {
   const [activity] = await session.rows<Activity>(
     /*sql*/ `with others as (
-        select pid, state, xact_start from pg_stat_activity
+        select pid, state, xact_start, backend_type from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid()
           and coalesce(backend_type, '') not in ('autovacuum worker', 'walsender')
           and coalesce(application_name, '') <> $1),
@@ -66,7 +69,8 @@ async function readActivity(session: Session): Promise<Activity> {
         order by xact_start limit 1)
       select ${asText(`least(now() - interval '5 s', (select xact_start from oldest))`)} as at,
         ${asText('now()')} as now,
-        (select count(*)::int from others where state is null or state = 'disabled') as hidden,
+        (select count(*)::int from others where backend_type is null) as hidden,
+        (select count(*)::int from others where state = 'disabled') as untracked,
         current_user::text as login, pg_is_in_recovery() as is_standby,
         oldest.pid, oldest.state, extract(epoch from now() - oldest.xact_start)::float8 as age
       from (select 1) one left join oldest on true`,
@@ -110,6 +114,11 @@ async function findDoubt(
   if (activity.hidden > 0) {
     const grant = `grant pg_read_all_stats to ${quote(activity.login)}`;
     return { reason: 'Not all sessions of the source can be seen by this login.', grant };
+  }
+  if (activity.untracked > 0) {
+    return {
+      reason: 'Sessions of the source have track_activities switched off and show no start.',
+    };
   }
   if (prepared > 0) return { reason: 'A prepared transaction is open at the source.' };
   return undefined;

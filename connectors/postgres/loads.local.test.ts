@@ -13,7 +13,7 @@ describe.each([12, 15, 18] as const)('loads into Postgres %i', (major) => {
   let model = 0;
 
   beforeAll(async () => {
-    ends = await Ends.create(major);
+    ends = await Ends.create({ major });
     await ends.source.query(
       `create table things (tenant text, at timestamptz, id int primary key, note text)`,
     );

@@ -25,7 +25,7 @@ describe.each([12, 15, 18] as const)('reading from Postgres %i', (major) => {
   let ends: Ends;
 
   beforeAll(async () => {
-    ends = await Ends.create(major);
+    ends = await Ends.create({ major });
     await ends.source.query('create extension citext');
     await ends.source.query(`create type region as enum ('eu', 'us')`);
   });

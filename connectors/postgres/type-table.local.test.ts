@@ -176,7 +176,7 @@ describe.each([12, 15, 18] as const)('values of Postgres %i', (major) => {
   let started = 1;
 
   beforeAll(async () => {
-    ends = await Ends.create(major);
+    ends = await Ends.create({ major });
     await ends.source.query('create extension citext; create extension hstore');
     await ends.source.query(
       `create type mood as enum ('sad', 'very happy'); create type pair as (a int, b text)`,

@@ -11,11 +11,10 @@ import type {
 } from '../../connectors/connector.ts';
 import { openDestination } from '../../connectors/postgres/destination.ts';
 import { openSource } from '../../connectors/postgres/source.ts';
-import type { PostgresMajor } from '../../bin/embedded-postgres.ts';
 import { landedTableOf } from '../../domain/landed-table.ts';
 import type { LoadPlan } from '../../domain/load.ts';
 import { ModelDefinition, sharedTableOf, type SharedTable } from '../../domain/model.ts';
-import { createTestDatabase, type TestDatabase } from './database.ts';
+import { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './database.ts';
 
 /** A database of a test server and who logs in. */
 export interface TestPlace {
@@ -97,10 +96,10 @@ export class Ends implements AsyncDisposable {
     [this.source, this.destination] = clients;
   }
 
-  static async create(major: PostgresMajor = 18): Promise<Ends> {
+  static async create(options: TestDatabaseOptions = {}): Promise<Ends> {
     const places = {
-      from: await createTestDatabase({ major }),
-      to: await createTestDatabase({ major }),
+      from: await createTestDatabase(options),
+      to: await createTestDatabase(options),
     };
     return new Ends(places, [await connectAs(places.from), await connectAs(places.to)]);
   }
