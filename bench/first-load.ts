@@ -4,7 +4,7 @@ import { compareCopies, type TableCopy } from '../bin/demo-compare.ts';
 import { connect, type Login } from '../bin/demo-vendor.ts';
 import { Failure } from '../domain/failure.ts';
 import type { NativePipe } from './native-copy.ts';
-import { forgetPeak, readProcessCost, type ProcessCost } from './process-cost.ts';
+import { findServerPid, forgetPeak, readFamilyCpu, readProcessCost } from './process-cost.ts';
 import { median, type BenchResult } from './report.ts';
 import { columns, sourceTable, tenantId } from './source-rows.ts';
 
@@ -20,22 +20,33 @@ export interface Bench {
   /** Gives the database's tables a new, empty home. @returns the id of a destination that points there */
   readonly addDestination: (schema: string) => Promise<string>;
   readonly workerPid: () => number;
+  /** Of all its servers, the worker among them. */
+  readonly waybillPids: () => readonly number[];
   readonly say: (line: string) => void;
 }
 
 interface Tools extends Bench {
   readonly sourceClient: pg.Client;
   readonly destinationClient: pg.Client;
+  /** Both database servers. */
+  readonly serverPids: readonly number[];
 }
 
-interface Ours {
+interface Measured {
   readonly seconds: number;
+  /** Of everything that took part, on both sides. */
   readonly cpuSeconds: number | undefined;
+}
+
+interface Ours extends Measured {
+  readonly workerCpuSeconds: number | undefined;
   readonly idleMb: number | undefined;
   readonly peakMb: number | undefined;
 }
 
 const nativeTable = 'public.native_orders';
+/** An empty table with the column types that Waybill gives them. */
+const typesTable = 'public.landed_types';
 const pollMs = 50;
 
 /**
@@ -45,62 +56,75 @@ const pollMs = 50;
 export async function benchFirstLoad(bench: Bench): Promise<BenchResult> {
   await using stack = new AsyncDisposableStack();
   const open = async (login: Login) => stack.adopt(await connect(login), (client) => client.end());
-  const tools = {
-    ...bench,
-    sourceClient: await open(bench.source),
-    destinationClient: await open(bench.destination),
-  };
+  const [sourceClient, destinationClient] = [
+    await open(bench.source),
+    await open(bench.destination),
+  ];
+  const servers = [await findServerPid(sourceClient), await findServerPid(destinationClient)];
+  const tools = { ...bench, sourceClient, destinationClient, serverPids: known(servers) };
   const ours: Ours[] = [];
-  const native: number[] = [];
+  const native: Measured[] = [];
   for (let round = 1; round <= bench.rounds; round += 1) {
-    const schema = `round_${round}`;
-    const destinationId = await bench.addDestination(schema);
-    // The native side copies the column types of our table, so ours comes first; then they take turns.
-    const mine = await loadOurs(tools, destinationId, `${schema}.orders`);
-    const theirs = await loadNative(tools, `${schema}.orders`);
+    // The first of ours gives the types; after that each side begins every other round.
+    if (round % 2 === 0) native.push(await loadNative(tools));
+    ours.push(await loadOurs(tools, round));
+    if (round % 2 === 1) native.push(await loadNative(tools));
+    const [mine, theirs] = [ours.at(-1)?.seconds ?? 0, native.at(-1)?.seconds ?? 0];
     bench.say(
-      `round ${round}: ours ${mine.seconds.toFixed(2)} s, native ${theirs.toFixed(2)} s, rows equal`,
+      `round ${round}: ours ${mine.toFixed(2)} s, native ${theirs.toFixed(2)} s, rows equal`,
     );
-    ours.push(mine);
-    native.push(theirs);
-    await tools.destinationClient.query(/*sql*/ `drop schema ${schema} cascade`);
   }
   return summarize(bench, ours, native);
 }
 
-async function loadOurs(tools: Tools, destinationId: string, table: string): Promise<Ours> {
+async function loadOurs(tools: Tools, round: number): Promise<Ours> {
+  const { api, destinationClient, workerPid } = tools;
+  const schema = `round_${round}`;
+  const destinationId = await tools.addDestination(schema);
   await settle(tools);
-  await forgetPeak(tools.workerPid());
-  const before = await readProcessCost(tools.workerPid());
-  const startedAtMs = performance.now();
-  const id = await startTransfer(tools.api, destinationId);
-  await waitForTransfers(tools.api, [id], { everyMs: pollMs });
-  const seconds = (performance.now() - startedAtMs) / 1000;
-  const after = await readProcessCost(tools.workerPid());
-  await requireEqual(tools, table);
-  const { residentMb: idleMb } = before;
-  return { seconds, cpuSeconds: difference(before, after), idleMb, peakMb: after.peakMb };
+  await forgetPeak(workerPid());
+  const before = await readProcessCost(workerPid());
+  const measured = await measure([...tools.serverPids, ...tools.waybillPids()], async () => {
+    const id = await startTransfer(api, destinationId);
+    await waitForTransfers(api, [id], { everyMs: pollMs });
+  });
+  const after = await readProcessCost(workerPid());
+  await requireEqual(tools, `${schema}.orders`);
+  await destinationClient.query(
+    /*sql*/ `create table if not exists ${typesTable} (like ${schema}.orders)`,
+  );
+  await destinationClient.query(/*sql*/ `drop schema ${schema} cascade`);
+  const workerCpuSeconds = difference(before.cpuSeconds, after.cpuSeconds);
+  return { ...measured, workerCpuSeconds, idleMb: before.residentMb, peakMb: after.peakMb };
 }
 
-async function loadNative(tools: Tools, likeTable: string): Promise<number> {
+async function loadNative(tools: Tools): Promise<Measured> {
   const { destinationClient, source, destination } = tools;
-  await destinationClient.query(/*sql*/ `drop table if exists ${nativeTable}`);
-  await settle(tools);
-  const startedAtMs = performance.now();
-  await destinationClient.query(/*sql*/ `create table ${nativeTable} (like ${likeTable})`);
   const selected = columns.map((column) => column.selected).join(', ');
   const names = columns.map((column) => column.name).join(', ');
-  await tools.pipe.run({
-    source,
-    destination,
-    read: /*sql*/ `copy (select ${selected} from ${sourceTable} where tenant = '${tenantId}') to stdout (format binary)`,
-    write: /*sql*/ `copy ${nativeTable} (${names}) from stdin (format binary)`,
+  await settle(tools);
+  // The psql processes are children of this one.
+  const measured = await measure([...tools.serverPids, process.pid], async () => {
+    await destinationClient.query(/*sql*/ `create table ${nativeTable} (like ${typesTable})`);
+    await tools.pipe.run({
+      source,
+      destination,
+      read: /*sql*/ `copy (select ${selected} from ${sourceTable} where tenant = '${tenantId}') to stdout (format binary)`,
+      write: /*sql*/ `copy ${nativeTable} (${names}) from stdin (format binary)`,
+    });
+    await destinationClient.query(/*sql*/ `alter table ${nativeTable} add primary key (id)`);
   });
-  await destinationClient.query(/*sql*/ `alter table ${nativeTable} add primary key (id)`);
-  const seconds = (performance.now() - startedAtMs) / 1000;
   await requireEqual(tools, nativeTable);
   await destinationClient.query(/*sql*/ `drop table ${nativeTable}`);
-  return seconds;
+  return measured;
+}
+
+async function measure(pids: readonly number[], work: () => Promise<void>): Promise<Measured> {
+  const cpuBefore = await readFamilyCpu(pids);
+  const startedAtMs = performance.now();
+  await work();
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  return { seconds, cpuSeconds: difference(cpuBefore, await readFamilyCpu(pids)) };
 }
 
 /** Neither side pays for what the other, or the last round, left to be written. */
@@ -121,35 +145,49 @@ async function requireEqual(tools: Tools, table: string): Promise<void> {
   }
 }
 
-function difference(before: ProcessCost, after: ProcessCost): number | undefined {
-  if (before.cpuSeconds === undefined || after.cpuSeconds === undefined) return undefined;
-  return after.cpuSeconds - before.cpuSeconds;
-}
-
-function summarize(bench: Bench, ours: readonly Ours[], native: readonly number[]): BenchResult {
-  const seconds = median(ours.map((round) => round.seconds));
-  const cpu = known(ours.map((round) => round.cpuSeconds));
-  const idle = known(ours.map((round) => round.idleMb));
-  const peaks = known(ours.map((round) => round.peakMb));
-  return {
-    work: 'First load, Postgres to Postgres, one stream',
-    against: `${bench.pipe.name}, into a table without a key, then ADD PRIMARY KEY`,
-    ratioMax: 1.15,
-    ours: ours.map((round) => round.seconds),
-    native,
-    numbers: {
-      'ours, rows/s': bench.rows / seconds,
-      'ours, MB/s': (bench.rows * bench.rowBytes) / 1e6 / seconds,
-      'native, rows/s': bench.rows / median(native),
-      'worker CPU, s per million rows':
-        cpu.length === 0 ? undefined : median(cpu) / (bench.rows / 1e6),
-      'worker memory before the first load, MB resident': idle[0],
-      'worker memory at its peak while loading, MB resident':
-        peaks.length === 0 ? undefined : Math.max(...peaks),
-    },
-  };
+function difference(before: number | undefined, after: number | undefined): number | undefined {
+  return before === undefined || after === undefined ? undefined : after - before;
 }
 
 function known(values: readonly (number | undefined)[]): number[] {
   return values.filter((value) => value !== undefined);
+}
+
+function summarize(bench: Bench, ours: readonly Ours[], native: readonly Measured[]): BenchResult {
+  const secondsOf = (rounds: readonly Measured[]) => rounds.map(({ seconds }) => seconds);
+  const seconds = median(secondsOf(ours));
+  const millions = bench.rows / 1e6;
+  return {
+    work: 'First load, Postgres to Postgres, one stream',
+    against: `${bench.pipe.name}, into a table without a key, then ADD PRIMARY KEY`,
+    ratioMax: 1.15,
+    ours: secondsOf(ours),
+    native: secondsOf(native),
+    numbers: {
+      'ours, rows/s': bench.rows / seconds,
+      'ours, MB/s': (bench.rows * bench.rowBytes) / 1e6 / seconds,
+      'native, rows/s': bench.rows / median(secondsOf(native)),
+      'ours, CPU of all processes, s per million rows': medianOf(
+        ours.map((each) => each.cpuSeconds),
+        millions,
+      ),
+      'native, CPU of all processes, s per million rows': medianOf(
+        native.map((each) => each.cpuSeconds),
+        millions,
+      ),
+      'worker CPU, s per million rows': medianOf(
+        ours.map((each) => each.workerCpuSeconds),
+        millions,
+      ),
+      'worker memory before the first load, MB resident': ours[0]?.idleMb,
+      'worker memory at its peak while loading, MB resident': known(
+        ours.map((each) => each.peakMb),
+      ).sort((a, b) => b - a)[0],
+    },
+  };
+}
+
+function medianOf(values: readonly (number | undefined)[], per: number): number | undefined {
+  const present = known(values);
+  return present.length === 0 ? undefined : median(present) / per;
 }

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import type pg from 'pg';
 
 /** What a process has cost so far. Linux only: elsewhere both are undefined. */
 export interface ProcessCost {
@@ -14,18 +15,64 @@ const ticksPerSecond = 100;
 
 export async function readProcessCost(pid: number): Promise<ProcessCost> {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The name before the bracket may hold spaces; user and system time are the 12th and 13th field after it.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const { ownSeconds } = await readTimes(pid);
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
     return {
-      cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+      cpuSeconds: ownSeconds,
       residentMb: readMegabytes(status, 'VmRSS'),
       peakMb: readMegabytes(status, 'VmHWM'),
     };
   } catch {
     return { cpuSeconds: undefined, residentMb: undefined, peakMb: undefined };
   }
+}
+
+/**
+ * CPU of these processes, of their children that have ended and of those that run, in seconds. Unlike wall time it
+ * says the same on a busy machine. Undefined where there is no /proc.
+ */
+export async function readFamilyCpu(pids: readonly number[]): Promise<number | undefined> {
+  let seconds = 0;
+  try {
+    for (const entry of await readdir('/proc')) {
+      if (!/^\d+$/.test(entry)) continue;
+      const times = await readTimes(Number(entry)).catch(() => undefined);
+      if (times === undefined) continue;
+      if (pids.includes(Number(entry))) seconds += times.ownSeconds + times.endedChildrenSeconds;
+      else if (pids.includes(times.parent)) seconds += times.ownSeconds;
+    }
+    return seconds;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The process that started this session's own: the server. */
+export async function findServerPid(client: pg.Client): Promise<number | undefined> {
+  const { rows } = await client.query<{ pid: number }>(/*sql*/ `select pg_backend_pid() as pid`);
+  const times = await readTimes(rows[0]?.pid ?? 0).catch(() => undefined);
+  return times?.parent;
+}
+
+interface Times {
+  readonly parent: number;
+  readonly ownSeconds: number;
+  readonly endedChildrenSeconds: number;
+}
+
+async function readTimes(pid: number): Promise<Times> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The name before the last bracket may hold spaces. After it: state, parent, …, then four times in ticks.
+  const fields = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15);
+  return {
+    parent: fields[1] ?? 0,
+    ownSeconds: (user + system) / ticksPerSecond,
+    endedChildrenSeconds: (childUser + childSystem) / ticksPerSecond,
+  };
 }
 
 /** Begins the peak anew: the start of a worker, when it bundles the workflows, takes more than its work. */

@@ -18,7 +18,7 @@ import { columns, createSourceRows, measureRowBytes } from './source-rows.ts';
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 /** The same for both servers and both sides; everything else is as Postgres ships it, fsync on. */
-const settings = { shared_buffers: '512MB', max_wal_size: '4GB' };
+const settings = { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum: 'off' };
 
 try {
   const options = parseBenchOptions(process.argv.slice(2));
@@ -72,6 +72,7 @@ async function measure(cast: Cast, options: BenchOptions): Promise<void> {
     pipe,
     addDestination: await publish(api, cast),
     workerPid: () => must(cast.system.pids().worker, 'a worker'),
+    waybillPids: () => Object.values(cast.system.pids()),
     say,
   };
   const results = [await benchFirstLoad(bench)];
