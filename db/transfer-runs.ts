@@ -4,6 +4,7 @@ import type { ModelStatus, TransferStatus, TransferTrigger } from '../domain/sta
 import type { QueuedTransfer, QueueState } from '../domain/transfer-queue.ts';
 import type { Db } from './database.ts';
 import { destinations, sources, transferModels, transfers } from './schema.ts';
+import { appendLog } from './transfer-log.ts';
 
 // What the workflows write: a transfer from the queue to its end. Ids come from the transfer's own row,
 // so these verbs carry no environment.
@@ -144,7 +145,7 @@ async function readRun(
   return { destinationId, modelsAtOnce, models, isFirstOpening: input.isFirstOpening };
 }
 
-/** Writes how models ended, where they have not reported it themselves. @returns the status of each. */
+/** Writes and logs how models ended, where they have not reported it themselves. @returns the status of each. */
 export async function closeModels(
   db: Db,
   transferId: string,
@@ -155,7 +156,7 @@ export async function closeModels(
     .from(transferModels)
     .where(eq(transferModels.transferId, transferId));
   const statuses: ModelStatus[] = [];
-  for (const { modelId, status } of models) {
+  for (const { modelId, modelName, status } of models) {
     const outcome = outcomes.get(modelId) ?? { status: 'CANCELLED', error: undefined };
     const isOpen = status === 'PENDING' || status === 'RUNNING';
     statuses.push(isOpen ? outcome.status : status);
@@ -164,6 +165,10 @@ export async function closeModels(
       .update(transferModels)
       .set({ status: outcome.status, error: outcome.error ?? null, endedAt: sql`now()` })
       .where(and(eq(transferModels.transferId, transferId), eq(transferModels.modelId, modelId)));
+    const { error } = outcome;
+    if (error === undefined) continue;
+    const line = `${modelName}: failed (${error.error_code}). ${error.message}`;
+    await appendLog(db, { transferId, line });
   }
   return statuses;
 }

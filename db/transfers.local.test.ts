@@ -1,5 +1,6 @@
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Failure, toErrorObject } from '../domain/failure.ts';
 import type { Metadata } from '../test/harness/metadata.ts';
 import {
   createMetadata,
@@ -19,6 +20,7 @@ import { updateProduct } from './products.ts';
 import { transfers } from './schema.ts';
 import { submitTransfer, type TransferRequest } from './submit-transfer.ts';
 import { appendLog, logLinesMax, readLogs } from './transfer-log.ts';
+import { closeModels } from './transfer-runs.ts';
 import { getTransfer, lastCompletedTransfers, listTransfers, setPaused } from './transfers.ts';
 
 let metadata: Metadata;
@@ -347,4 +349,16 @@ test('a list neither repeats nor skips transfers while others are submitted', as
     await submit(vendor, { tags: { late: String(seen.length) } });
   } while (after);
   expect(seen).toEqual(ids.toReversed());
+});
+
+test('the log says once why a model failed', async () => {
+  const vendor = await makeVendor(db);
+  const { transferId } = await submit(vendor);
+  const error = toErrorObject(new Failure('source_mismatch', 'There is no table.'));
+  const outcomes = new Map([[vendor.model.id, { status: 'ERROR' as const, error }]]);
+  expect(await closeModels(db, transferId, outcomes)).toEqual(['ERROR']);
+  expect(await closeModels(db, transferId, outcomes)).toEqual(['ERROR']);
+  const log = (await readLogs(db, { transferIds: [transferId] })).get(transferId) ?? '';
+  const line = `${vendor.model.name}: failed (WBL-QRYX). There is no table.`;
+  expect(log.split(line)).toHaveLength(2);
 });
