@@ -82,6 +82,7 @@ const poor = { username: 'poor', password: 'poor' };
 
 const failing: [string, Kind, object, string][] = [
   ['a host that does not resolve', 'source', { host: 'nowhere.invalid' }, 'WBL-HOST'],
+  ['an address that is closed to us', 'destination', { host: '10.0.0.1' }, 'WBL-CONN'],
   ['a port where nobody listens', 'source', { port: 1 }, 'WBL-CONN'],
   ['a server without TLS', 'destination', { disable_ssl: false }, 'WBL-TLSX'],
   ['a wrong password', 'source', { password_auth: { ...poor, password: 'x' } }, 'WBL-AUTH'],

@@ -259,7 +259,8 @@ function guardFailure(error: GuardError, side: Side): Failure {
     case 'unknown_host':
       return new Failure(sideNames[side].unreachable, error.message, { code: 'HOST' });
     case 'invalid_host':
-    case 'not_allowed':
       return new Failure(sideNames[side].denied, error.message, { code: 'HOST' });
+    case 'not_allowed':
+      return new Failure(sideNames[side].denied, error.message, { code: 'CONN' });
   }
 }
