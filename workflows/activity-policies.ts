@@ -1,16 +1,11 @@
-import {
-  ActivityCancellationType,
-  ApplicationFailure,
-  proxyActivities,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/activities.ts';
-import { dataQueueOf } from '../domain/temporal-names.ts';
+import { dataQueueOf, taskQueuesOf } from '../domain/temporal-names.ts';
 
 // The one place for timeouts and retries. `startToCloseTimeout` bounds an attempt, `heartbeatTimeout`
 // notices a dead worker, `scheduleToCloseTimeout` bounds the step with all its retries. How many
-// transient failures a step may have is counted by us (`activities/failure-limit.ts`), because
+// transient failures a step may have is counted by us (`activities/activity-failure.ts`), because
 // Temporal's attempts also count deploys.
 
 const { TRY_CANCEL, WAIT_CANCELLATION_COMPLETED } = ActivityCancellationType;
@@ -77,11 +72,11 @@ export function labelled(label: string): ActivityOptions {
   return { summary: label, activityId: label.replaceAll(' ', '-') };
 }
 
-/** The same, for a step that moves rows: it runs on the data queue beside this workflow's own. */
+/**
+ * The same, for a step that moves rows: it runs on the data queue beside this workflow's own. A replay
+ * runs on no queue of ours, and does not look at it.
+ */
 export function labelledData(label: string): ActivityOptions {
-  const taskQueue = dataQueueOf(workflowInfo().taskQueue);
-  if (taskQueue === undefined) {
-    throw ApplicationFailure.nonRetryable('Workflows must run on a control queue.', 'bug');
-  }
+  const taskQueue = dataQueueOf(workflowInfo().taskQueue) ?? taskQueuesOf().data;
   return { ...labelled(label), taskQueue };
 }
