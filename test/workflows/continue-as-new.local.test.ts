@@ -1,51 +1,24 @@
-import { Client, Connection } from '@temporalio/client';
-import { mkdtemp } from 'node:fs/promises';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findTemporalBinary } from '../../bin/temporal-binary.ts';
-import type { TemporalServer } from '../../bin/temporal-server.ts';
-import { startTemporal } from '../../bin/temporal-server.ts';
 import type { Activities } from '../../activities/activities.ts';
-import { testServers } from '../harness/servers.ts';
 import { createFakeSteps, slice } from './fake-steps.ts';
-import { createWorld } from './world.ts';
-import type { World } from './world.ts';
+import { listRuns, startRenewingServer } from './renewing-server.ts';
+import { createWorld, type World } from './world.ts';
 
 /** For what takes moments, on a machine that may be busy. */
 const soon = { timeout: 20_000 };
 
-// A server of our own, which suggests to continue as new after a few events instead of thousands.
-
-const suggestAfterEvents = 30;
-
-let server: TemporalServer;
-let connection: Connection;
+let server: Awaited<ReturnType<typeof startRenewingServer>>;
 let world: World;
 
 beforeAll(async () => {
-  const env = process.env;
-  const binary = await findTemporalBinary({ env, say: () => undefined });
-  const folder = await mkdtemp(path.join(testServers().folder, 'temporal-'));
-  const dynamicConfig = { 'limit.historyCount.suggestContinueAsNew': suggestAfterEvents };
-  server = await startTemporal({ binary, env, folder, inMemory: true, dynamicConfig });
-  connection = await Connection.connect({ address: server.address });
-  const client = new Client({ connection });
-  world = await createWorld({ address: server.address, namespace: 'default', client });
+  server = await startRenewingServer();
+  world = await createWorld(server);
 });
 
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
-  await connection.close();
-  await server.stop();
+  await server[Symbol.asyncDispose]();
 });
-
-/** How many runs a workflow id has had. */
-async function countRuns(client: Client, workflowId: string): Promise<number> {
-  let runs = 0;
-  for await (const _run of client.workflow.list({ query: `WorkflowId = '${workflowId}'` }))
-    runs += 1;
-  return runs;
-}
 
 test('a model of many slices goes on in new runs, its steps counting on', async () => {
   const slices = 20;
@@ -56,7 +29,9 @@ test('a model of many slices goes on in new runs, its steps counting on', async 
     const handle = await stage.startTransfer();
     await handle.result();
     const model = `${handle.workflowId}/orders`;
-    await expect.poll(() => countRuns(stage.client, model), { timeout: 10_000 }).toBeGreaterThan(2);
+    await expect
+      .poll(async () => (await listRuns(stage.client, model)).length, soon)
+      .toBeGreaterThan(2);
   });
   const steps = Array.from({ length: slices }, (_, index) => `copySlice orders ${index + 1}`);
   expect(calls).toEqual(['openTransfer', 'planModel orders', ...steps, 'closeTransfer']);
@@ -117,7 +92,8 @@ test('a queue that is rung at every moment of its renewal starts every transfer'
     }
     await expect.poll(() => opened.length, { timeout: 20_000 }).toBe(ids.length);
     const queue = stage.client.workflow.getHandle('destination/renewed');
-    await expect.poll(() => countRuns(stage.client, queue.workflowId), soon).toBeGreaterThan(2);
+    const countRuns = async () => (await listRuns(stage.client, queue.workflowId)).length;
+    await expect.poll(countRuns, soon).toBeGreaterThan(2);
     await queue.terminate();
   });
   expect(opened.toSorted()).toEqual(ids.toSorted());
