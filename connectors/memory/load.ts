@@ -90,14 +90,7 @@ export class MemoryLoad implements Load {
 
   /** In steps, each of them a transaction of its own that may be the last before a kill. */
   private async publish(close: LoadClose, signal: AbortSignal): Promise<void> {
-    this.change((draft, _, state) => {
-      const { key, name } = this.plan.table;
-      // Nothing has been read since it was lost: to publish nothing would empty the live table.
-      if (state.lostInStep === this.plan.epoch.step && state.rows === 0) throw lostCopy(name);
-      changeRows(draft, must(state.hiddenTable, 'hidden table'), (rows) =>
-        keepLastAttempt(rows, key),
-      );
-    }, undefined);
+    this.settle();
     let isDone = false;
     while (!isDone) {
       checkGoing(signal);
@@ -107,6 +100,25 @@ export class MemoryLoad implements Load {
       );
       await setImmediate();
     }
+  }
+
+  /** Leaves the last row of each key in the hidden table. A copy that is refused is of no use to anybody. */
+  private settle(): void {
+    const refused = this.change((draft, _, state) => {
+      const { key, name } = this.plan.table;
+      // Nothing has been read since it was lost: to publish nothing would empty the live table.
+      if (state.lostInStep === this.plan.epoch.step && state.rows === 0) throw lostCopy(name);
+      const hidden = must(state.hiddenTable, 'hidden table');
+      try {
+        changeRows(draft, hidden, (rows) => keepLastAttempt(rows, key));
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        draft.tables.delete(hidden);
+        return error;
+      }
+    }, undefined);
+    if (refused !== undefined) throw refused;
   }
 
   /**

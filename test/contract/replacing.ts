@@ -182,6 +182,19 @@ export function describeReplacing(system: () => ConnectorUnderTest): void {
       expect(await rig.notes()).toEqual(['1 old']);
     });
 
+    test('a copy that was refused for its key is begun anew, not gone on with', async () => {
+      const rig = await createRig();
+      await rig.seed([row(1, 1, 'a'), row(1, 1, 'b'), row(2, 20, 'c')]);
+      await attempt(rig, {});
+      const refused = publish(rig, { epoch: epoch(2) });
+      await expect(refused).rejects.toMatchObject({ kind: 'source_mismatch', code: 'KEYS' });
+      await rig.seed([row(1, 1, 'b'), row(2, 20, 'c')]);
+      const later = { ...laterTransfer(), continues: true };
+      await attempt(rig, later);
+      await publish(rig, { ...later, epoch: laterTransfer(2).epoch });
+      expect(await rig.notes()).toEqual(['1 b', '2 c']);
+    });
+
     test('a later transfer goes on only where its plan says so', async () => {
       for (const continues of [true, false]) {
         const rig = await createRig();
