@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { memory } from '../connectors/memory.ts';
 import type { Batch, ConnectorRegistry, Load } from '../connectors/connector.ts';
+import type { Row } from '../connectors/memory/store.ts';
 import { memoryColumn, tableOf } from '../connectors/memory/store.ts';
 import type { TransferRecord } from '../db/transfers.ts';
 import { createMetadata, type Metadata } from '../test/harness/metadata.ts';
@@ -172,7 +173,7 @@ describe('a table that somebody changed by hand', () => {
     customer.transact((draft) => {
       const found = tableOf(draft, tableName);
       const columns = found.columns.filter(({ name }) => name !== note.name);
-      const rows = found.rows.map(({ note: _, ...row }) => row);
+      const rows = found.rows.map(({ id, changed }) => ({ id, changed }) as Row);
       draft.tables.set(tableName, { ...found, columns, rows });
     });
   }
