@@ -3,6 +3,7 @@ import { cancelTransfer } from '../db/cancel-transfer.ts';
 import { setPaused } from '../db/transfers.ts';
 import { singleOf, success } from './envelope.ts';
 import { PathId } from './inputs.ts';
+import { ring } from './ring.ts';
 import { createRouter } from './router.ts';
 import { answers, withKey } from './routes.ts';
 import { Transfer } from './transfer-object.ts';
@@ -28,6 +29,8 @@ export const transferActions = createRouter()
       const transfer = await cancelTransfer(deps.db, { environment, id, actor });
       // The mark is in the row first: asked again after a failure here, the workflow is told again.
       if (transfer.status === 'RUNNING') await deps.workflows.cancelTransfer(id);
+      // One that waited behind it may start now.
+      else await ring(c, { destinationId: transfer.destinationId, transferId: id });
       const message =
         transfer.status === 'RUNNING' ? 'Transfer asked to stop' : 'Transfer cancelled';
       return c.json(success({ transfer: await transferOut(c, transfer) }, message), 200);

@@ -10,9 +10,9 @@ import type { TransferRecord } from '../db/transfers.ts';
 import { getTransfer, listTransfers } from '../db/transfers.ts';
 import type { AppEnv } from './deps.ts';
 import { envelopeOf, pageOf, singleOf, success } from './envelope.ts';
-import { describeError } from './errors.ts';
 import { Instant, Name, PathId } from './inputs.ts';
 import { PageQuery, pageAnswer, pageRequestOf } from './paging.ts';
+import { ring } from './ring.ts';
 import { createRouter } from './router.ts';
 import { answers, body, withKey } from './routes.ts';
 import { TransferFilters, filtersOf } from './transfer-filters.ts';
@@ -80,7 +80,8 @@ export const transfers = createRouter()
         idempotency:
           key === undefined ? undefined : { key, bodyHash: hashOf([destinationId, input]) },
       });
-      await ring(c, destinationId, submission);
+      const { outcome, transferId } = submission;
+      if (outcome !== 'duplicate') await ring(c, { destinationId, transferId });
       return c.json(success({ transfer_id: submission.transferId }, messageOf(submission)), 200);
     },
   )
@@ -171,22 +172,6 @@ async function pageOfTransfers(c: Context<AppEnv>, page: Page<TransferRecord>) {
 }
 
 /** The row is what counts: where the engine is away, `reconcile` rings later, so the answer is a success. */
-async function ring(
-  c: Context<AppEnv>,
-  destinationId: string,
-  submission: Submission,
-): Promise<void> {
-  if (submission.outcome === 'duplicate') return;
-  const { workflows, log } = c.get('deps');
-  const { transferId } = submission;
-  try {
-    await workflows.ring(destinationId, transferId);
-  } catch (error) {
-    const fields = { requestId: c.get('requestId'), transferId, ...describeError(error) };
-    log.warn(fields, 'the queue could not be rung; reconcile will do it');
-  }
-}
-
 function messageOf({ outcome }: Submission): string {
   switch (outcome) {
     case 'duplicate':
