@@ -1,6 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { getPath } from 'hono/utils/url';
-import { readBody } from './body.ts';
 import { connectionTests } from './connection-tests.ts';
 import type { AppDeps, AppEnv } from './deps.ts';
 import { destinations } from './destinations.ts';
@@ -23,7 +22,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ getPath: canonicalPath });
   app.onError(answerError);
   app.notFound((c) => answerUnknownPath(c, app.routes));
-  app.use(logRequest(deps), openToBrowsers, checkUrl, checkVersion, readBody);
+  app.use(logRequest(deps), openToBrowsers, checkUrl, checkVersion);
   for (const routes of [
     health,
     sources,

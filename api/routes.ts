@@ -1,9 +1,14 @@
 import type { z } from '@hono/zod-openapi';
 import { requireKey } from './auth.ts';
+import { readBody } from './body.ts';
 import { ErrorEnvelope } from './envelope.ts';
 
 /** Spread into a route that only the holder of an API key may call. */
-export const withKey = { middleware: requireKey, security: [{ apiKey: [] }] };
+export const withKey = {
+  // The key first: a body is not worth its memory to a stranger.
+  middleware: [requireKey, readBody],
+  security: [{ apiKey: [] }],
+};
 
 const faults = {
   400: 'Something in the request is wrong; `errors` says where.',
