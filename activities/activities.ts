@@ -12,8 +12,8 @@ import { planModel } from './plan-model.ts';
 import { reconcileTransfers } from './reconcile-transfers.ts';
 import { validateModel } from './validate-model.ts';
 
-/** The ticker proves that the process lives; half of the shortest heartbeat timeout leaves room. */
-const beatEveryMs = 10_000;
+/** The ticker proves that the process lives, and a cancellation or pause arrives on its answer. */
+const beatEveryMs = 3000;
 
 /**
  * The activities under the names that histories remember. This is the only file that knows how Temporal

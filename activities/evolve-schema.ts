@@ -32,7 +32,7 @@ export async function evolveSchema(deps: StepDeps, ref: ModelRef): Promise<void>
 function describeStep(step: EvolutionStep): string {
   switch (step.kind) {
     case 'create_schema':
-      return 'created the schema';
+      return 'made sure of the schema';
     case 'create_table':
       return `created table ${step.table.name}`;
     case 'add_column':

@@ -36,8 +36,8 @@ export async function createWork(options: WorkOptions): Promise<Work> {
     shutdownGraceTime: graceMs,
     shutdownForceTime: graceMs + 40_000,
     // Cancellation and pause arrive on a heartbeat's answer.
-    maxHeartbeatThrottleInterval: '10s',
-    defaultHeartbeatThrottleInterval: '5s',
+    maxHeartbeatThrottleInterval: '3s',
+    defaultHeartbeatThrottleInterval: '3s',
   } as const;
   const control = await Worker.create({
     ...shared,
