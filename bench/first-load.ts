@@ -47,7 +47,8 @@ interface Ours extends Measured {
 const nativeTable = 'public.native_orders';
 /** An empty table with the column types that Waybill gives them. */
 const typesTable = 'public.landed_types';
-const pollMs = 50;
+/** Often enough to add little to the time, seldom enough to take little from the machine. */
+const pollMs = 100;
 
 /**
  * First row of the table: a first load through the whole of Waybill against a binary COPY pipe into a table
