@@ -9,6 +9,9 @@ export default defineConfig({
     pool: 'forks',
     // The machine also runs the servers under test.
     maxWorkers: 2,
+    // For what hangs. A slow machine is no fault of the code.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     projects: [
       {
         extends: true,
@@ -21,8 +24,6 @@ export default defineConfig({
           include: [needsServers],
           exclude: nowhere,
           globalSetup: 'test/harness/global-setup.ts',
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
         },
       },
     ],
