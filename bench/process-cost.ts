@@ -28,8 +28,8 @@ export async function readProcessCost(pid: number): Promise<ProcessCost> {
 }
 
 /**
- * CPU of these processes, of their children that have ended and of those that run, in seconds. Unlike wall time it
- * says the same on a busy machine. Undefined where there is no /proc.
+ * CPU of these processes, of their children that have ended and of those that run, in seconds. Unlike wall
+ * time it says the same on a busy machine. Undefined where there is no /proc.
  */
 export async function readFamilyCpu(pids: readonly number[]): Promise<number | undefined> {
   let seconds = 0;
