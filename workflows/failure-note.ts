@@ -1,4 +1,10 @@
-import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import { failurePolicies, type ErrorCode, type FailureKind } from '../domain/failure.ts';
 import type { FailureNote } from '../domain/steps.ts';
 
@@ -15,6 +21,16 @@ export function noteFailure(error: unknown): FailureNote {
     });
   }
   return note('bug', 'Something in Waybill went wrong.', { detail: undefined });
+}
+
+/**
+ * An activity that was asked to stop, and whose worker died before it could answer, ends as timed out: the
+ * server does not try it again. Whoever stopped it gets what was asked for.
+ */
+export function isStopped(error: unknown): boolean {
+  const { cause } = error instanceof ChildWorkflowFailure ? error : { cause: error };
+  const reason = cause instanceof ActivityFailure ? cause.cause : cause;
+  return reason instanceof CancelledFailure || reason instanceof TimeoutFailure;
 }
 
 function isKind(type: string | undefined | null): type is FailureKind {

@@ -3,7 +3,6 @@ import {
   condition,
   continueAsNew,
   defineQuery,
-  isCancellation,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -11,6 +10,7 @@ import {
 import { messageNames } from '../domain/temporal-names.ts';
 import type { ModelRef, PlannedModel, SliceResult } from '../domain/steps.ts';
 import { labelled, labelledData, steps } from './activity-policies.ts';
+import { isStopped } from './failure-note.ts';
 import { showPhase } from './search-attributes.ts';
 import { pauseSignal, resumeSignal } from './signals.ts';
 
@@ -100,7 +100,7 @@ async function copyUnlessPaused(
     // Whether it is still paused says nothing: a resume may have come before the slice had stopped.
     const isStoppedByPause =
       scope.consideredCancelled && !CancellationScope.current().consideredCancelled;
-    if (isCancellation(error) && isStoppedByPause) return undefined;
+    if (isStoppedByPause && isStopped(error)) return undefined;
     throw error;
   }
 }

@@ -16,7 +16,7 @@ import { TemporalFailure } from '@temporalio/common';
 import { workflowIds } from '../domain/temporal-names.ts';
 import type { ModelOutcome, OpenedTransfer } from '../domain/steps.ts';
 import { labelled, steps } from './activity-policies.ts';
-import { noteFailure } from './failure-note.ts';
+import { isStopped, noteFailure } from './failure-note.ts';
 import { runModel } from './run-model.ts';
 import { modelAttributes } from './search-attributes.ts';
 import { pauseSignal, resumeSignal } from './signals.ts';
@@ -84,7 +84,8 @@ async function runOne(input: TransferInput, model: Model, order: Order): Promise
     await resultOf(child);
     return { status: 'SUCCESS' };
   } catch (error) {
-    if (isCancellation(error)) return { status: 'CANCELLED' };
+    const isCancelled = CancellationScope.current().consideredCancelled;
+    if (isCancellation(error) || (isCancelled && isStopped(error))) return { status: 'CANCELLED' };
     // Anything else is a fault of the code: the task is tried again until a deploy has mended it.
     if (!(error instanceof TemporalFailure)) throw error;
     return { status: 'ERROR', failure: noteFailure(causeOf(error)) };
