@@ -63,8 +63,8 @@ export function planEvolution(wanted: LandedTable, live: LiveTable | undefined):
 }
 
 /**
- * A column that was applied before and is missing has been dropped by hand. Added again it would stay empty in
- * all rows but those that change, so only a full refresh may do that.
+ * A column that was applied before and is missing has been dropped by hand. Added again it would stay
+ * empty in all rows but those that change, so only a full refresh may do that.
  * @throws Failure `schema_conflict`
  */
 export function checkNotDropped(
