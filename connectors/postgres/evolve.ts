@@ -69,12 +69,14 @@ export async function applyChange(
       [change.modelId, JSON.stringify(change.table)],
     );
   };
-  const last = change.steps.at(-1);
-  for (const step of change.steps) {
+  const tableSteps = change.steps.filter(({ kind }) => kind !== 'create_schema');
+  const last = tableSteps.at(-1);
+  if (tableSteps.length < change.steps.length) await ensureSchema(session, schema);
+  for (const step of tableSteps) {
     await applyStepWith(session, schema, { step, record: step === last ? record : undefined });
   }
-  if (last === undefined || last.kind === 'create_schema')
-    await session.transaction(record, { settings: [lockTimeout] });
+  // A schema alone says nothing about the table: a replace makes that one itself.
+  if (change.steps.length === 0) await session.transaction(record, { settings: [lockTimeout] });
 }
 
 /**
