@@ -103,10 +103,6 @@ describe('refusals', () => {
   test('a view in place of the table', () => {
     check({ ...live, kind: 'other' }, /not a plain table/);
   });
-
-  test('a key column that has gone', () => {
-    check(withoutColumn('id'), /lacks its key column id/);
-  });
 });
 
 test('applying the steps leads to a table that needs none', () => {

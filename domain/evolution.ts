@@ -46,7 +46,6 @@ export function planEvolution(wanted: LandedTable, live: LiveTable | undefined):
   for (const column of wanted.columns) {
     const existing = live.columns.find(({ name }) => name === column.name);
     if (existing === undefined) {
-      checkAddable(wanted, column);
       steps.push({ kind: 'add_column', table: wanted.name, column });
     } else {
       checkType(wanted, column, existing);
@@ -101,14 +100,6 @@ function checkShape(wanted: LandedTable, live: LiveTable): void {
         : `Table ${wanted.name} at the destination has the primary key (${live.key.join(', ')}); it should be (${key}).`,
     );
   }
-}
-
-function checkAddable(wanted: LandedTable, column: LandedColumn): void {
-  if (!wanted.key.includes(column.name)) return;
-  throw new Failure(
-    'schema_conflict',
-    `Table ${wanted.name} at the destination lacks its key column ${column.name}.`,
-  );
 }
 
 function checkType(wanted: LandedTable, column: LandedColumn, existing: LiveColumn): void {

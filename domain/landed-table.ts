@@ -3,7 +3,7 @@ import type { SharedColumn, SharedTable } from './model.ts';
 
 /** The table that a model makes at a destination: key columns first, the others in model order. */
 export function landedTableOf(table: SharedTable): LandedTable {
-  const others = table.columns.filter((column) => !table.key.includes(column));
+  const others = table.modelOrder.filter((column) => !table.key.includes(column));
   return {
     name: table.destinationTable,
     description: table.description,

@@ -110,15 +110,15 @@ describe('the shared table of a model', () => {
   });
 });
 
-test('the landed table has the key first and the others in the order of the wire', () => {
+test('the landed table has the key first and the others as in the model', () => {
   expect(landedTableOf(sharedTableOf(orders))).toEqual({
     name: 'orders',
     description: 'One row per order',
     columns: [
       { name: 'line', type: 'integer', description: undefined },
       { name: 'order_id', type: 'string', description: undefined },
-      { name: 'changed_at', type: 'timestamp', description: undefined },
       { name: 'amount', type: 'decimal', description: undefined },
+      { name: 'changed_at', type: 'timestamp', description: undefined },
       { name: 'note', type: 'string', description: 'Free text' },
     ],
     key: ['line', 'order_id'],

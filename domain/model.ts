@@ -64,6 +64,8 @@ export interface SharedTable {
   readonly description: string | undefined;
   /** Wire order: last-modified, then the key, then the others as in the model. */
   readonly columns: readonly SharedColumn[];
+  /** The same columns as in the model file. */
+  readonly modelOrder: readonly SharedColumn[];
   readonly lastModified: SharedColumn;
   /** In the order of the model file. */
   readonly key: readonly SharedColumn[];
@@ -127,6 +129,7 @@ export function sharedTableOf(model: ModelDefinition): SharedTable {
     destinationTable: destinationTableOf(model),
     description: model.description ?? undefined,
     columns: [lastModified, ...key, ...others],
+    modelOrder: columns,
     lastModified,
     key,
     tenantColumn,
