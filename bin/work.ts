@@ -1,12 +1,15 @@
 import type { Client } from '@temporalio/client';
-import { bundleWorkflowCode, Worker, type NativeConnection } from '@temporalio/worker';
+import { Worker, type NativeConnection } from '@temporalio/worker';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createActivities } from '../activities/activities.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { Failure } from '../domain/failure.ts';
 import { searchAttributes, type TaskQueues } from '../domain/temporal-names.ts';
 
-const workflowsPath = fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url));
+/** Ten times what our workflows are now. */
+const bundleBytesMax = 16 * 1024 * 1024;
 
 export interface WorkOptions {
   readonly connection: NativeConnection;
@@ -42,7 +45,7 @@ export async function createWork(options: WorkOptions): Promise<Work> {
   const control = await Worker.create({
     ...shared,
     taskQueue: taskQueues.control,
-    workflowBundle: await bundleWorkflowCode({ workflowsPath, logger: quiet }),
+    workflowBundle: await bundleWorkflows(),
     maxConcurrentWorkflowTaskExecutions: 40,
     maxConcurrentActivityTaskExecutions: 20,
   });
@@ -66,15 +69,14 @@ export async function createWork(options: WorkOptions): Promise<Work> {
   };
 }
 
-/** The bundler reports its progress line by line; nobody needs it at every start. */
-const quiet = {
-  log: () => undefined,
-  trace: () => undefined,
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: (message: string) => process.stderr.write(`${message}\n`),
-};
+/** In a process of its own: what the bundler takes in memory ends with it. */
+async function bundleWorkflows(): Promise<{ code: string }> {
+  const program = fileURLToPath(new URL('bundle-workflows.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program], {
+    maxBuffer: bundleBytesMax,
+  });
+  return { code: stdout };
+}
 
 /** @throws Failure `config_invalid` that says what to run when the namespace is not ready for us. */
 export async function checkNamespace(client: Client): Promise<void> {

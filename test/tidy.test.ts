@@ -31,7 +31,7 @@ function check(advice: string, findings: readonly Finding[]): void {
 describe('files', () => {
   /** Started by name, or by a tool that looks for them. */
   const entry =
-    /^(bin\/(api|worker|migrate|dev|demo|check|waybill)\.ts|bin\/.*\.mjs|bench\/run\.ts|workflows\/workflows\.ts|[^/]+\.config\.ts)$/;
+    /^(bin\/(api|worker|migrate|dev|demo|check|waybill|bundle-workflows)\.ts|bin\/.*\.mjs|bench\/run\.ts|workflows\/workflows\.ts|[^/]+\.config\.ts)$/;
 
   test('every file of the product is imported by the product', () => {
     const imported = new Set(productImports.map((one) => one.to));
