@@ -35,10 +35,11 @@ const schema: ActivityOptions = {
 
 const slice: ActivityOptions = {
   startToCloseTimeout: '6h',
-  heartbeatTimeout: '45s',
+  // Six missed beats: a killed worker's load goes on elsewhere after that.
+  heartbeatTimeout: '20s',
   scheduleToCloseTimeout: '24h',
   cancellationType: WAIT_CANCELLATION_COMPLETED,
-  retry: { initialInterval: '5s', maximumInterval: '5m' },
+  retry: { initialInterval: '2s', maximumInterval: '5m' },
 };
 
 const probe: ActivityOptions = {
