@@ -145,7 +145,10 @@ async function readRun(
   return { destinationId, modelsAtOnce, models, isFirstOpening: input.isFirstOpening };
 }
 
-/** Writes and logs how models ended, where they have not reported it themselves. @returns the status of each. */
+/**
+ * Writes and logs how models ended, where they have not reported it themselves.
+ * @returns the status of each
+ */
 export async function closeModels(
   db: Db,
   transferId: string,

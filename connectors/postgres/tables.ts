@@ -83,7 +83,7 @@ function createLoads(schema: string): string[] {
   const table = qualified(schema, loadTable);
   const comment =
     'The bookkeeping of Waybill: where the next transfer of each table begins. ' +
-    'Please do not change it; without it the tables are loaded anew.';
+    'Please do not change it: without it Waybill does not know the tables as its own and stops.';
   return [
     /*sql*/ `create table if not exists ${table} (
       model_id text primary key,
