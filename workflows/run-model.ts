@@ -50,8 +50,10 @@ export async function runModel(input: ModelInput): Promise<void> {
   reached ??= await begin(input);
   for (;;) {
     if (isPaused) {
+      showPhase('paused', { rows: reached.rows });
       tell(reached, 'paused: waits for resume');
       await condition(() => !isPaused);
+      showPhase('copy');
     }
     const step: number = reached.steps + 1;
     reached = { ...reached, steps: step };
@@ -79,6 +81,7 @@ async function begin(input: ModelInput): Promise<Reached> {
     const options = labelledData('evolve');
     await steps.evolveSchema.executeWithOptions(options, [{ transferId, modelId }]);
   }
+  showPhase('copy');
   return { plan, steps: 0, rows: 0 };
 }
 

@@ -18,7 +18,7 @@ import type { ModelOutcome, OpenedTransfer } from '../domain/steps.ts';
 import { labelled, steps } from './activity-policies.ts';
 import { isStopped, noteFailure } from './failure-note.ts';
 import { runModel } from './run-model.ts';
-import { modelAttributes } from './search-attributes.ts';
+import { modelAttributes, showPhase } from './search-attributes.ts';
 import { pauseSignal, resumeSignal } from './signals.ts';
 
 export interface TransferInput {
@@ -50,6 +50,7 @@ export async function runTransfer(input: TransferInput): Promise<void> {
     steps.openTransfer.executeWithOptions(labelled('open'), [{ transferId }]),
   );
   if (open === undefined) return;
+  showPhase('copy');
 
   const waiting = [...open.models];
   const lane = async () => {
@@ -61,6 +62,8 @@ export async function runTransfer(input: TransferInput): Promise<void> {
   await Promise.all(Array.from({ length: open.modelsAtOnce }, lane));
 
   const isCancelled = CancellationScope.current().consideredCancelled;
+  const hasFailed = Object.values(outcomes).some(({ status }) => status === 'ERROR');
+  showPhase(hasFailed ? 'failed' : 'done');
   await CancellationScope.nonCancellable(() =>
     steps.closeTransfer.executeWithOptions(labelled('close'), [{ transferId, outcomes }]),
   );

@@ -59,6 +59,31 @@ describe('the order of steps', () => {
     ]);
   });
 
+  test('tells the Temporal UI how far it is', async () => {
+    const { activities } = createFakeSteps(['orders', 'invoices'], {
+      copySlice: async ({ modelId }) => {
+        if (modelId === 'orders') throw refused('value_refused', 'No.', ['TYPE']);
+        return slice('done', 7);
+      },
+    });
+    await world.play(activities, async (stage) => {
+      const handle = await stage.startTransfer();
+      await handle.result();
+      const phases = async (id: string) => {
+        const { typedSearchAttributes } = await stage.client.workflow.getHandle(id).describe();
+        return Object.fromEntries(
+          typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+        );
+      };
+      expect(await phases(handle.workflowId)).toMatchObject({ TransferPhase: 'failed' });
+      expect(await phases(`${handle.workflowId}/invoices`)).toMatchObject({
+        TransferPhase: 'done',
+        RowsWritten: 7,
+        ModelId: 'invoices',
+      });
+    });
+  });
+
   test('a transfer that is not ours to run runs nothing', async () => {
     const { activities, calls } = createFakeSteps([], { openTransfer: async () => undefined });
     await world.play(activities, async (stage) => (await stage.startTransfer()).result());
