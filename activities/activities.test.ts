@@ -26,6 +26,7 @@ function createWith(select: () => unknown) {
       transferDaysKept: 1,
       auditDaysKept: 1,
     },
+    isDraining: () => false,
     log: pino({}, { write: (line) => void lines.push(line) }),
   };
   return { activities: createActivities(deps), lines };

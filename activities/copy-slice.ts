@@ -14,9 +14,9 @@ import { loadPlanOf, planOf } from './load-plan.ts';
 import { watchProgress } from './progress-watch.ts';
 
 /**
- * Moves rows until the window is exhausted or the time budget is spent. It goes on after the last batch that
- * the destination committed, and its epoch keeps an older attempt from writing, so it may run again at any
- * point, and beside itself.
+ * Moves rows until the window is exhausted, the time budget spent or the worker about to stop. It goes on
+ * after the last batch that the destination committed, and its epoch keeps an older attempt from writing, so
+ * it may run again at any point, and beside itself.
  */
 export async function copySlice(deps: StepDeps, ref: StepRef): Promise<SliceResult> {
   const run = await getModelRun(deps.db, ref);
@@ -43,7 +43,8 @@ export async function copySlice(deps: StepDeps, ref: StepRef): Promise<SliceResu
     const { rowsChanged } = await load.write(batch, watch.signal);
     await counter.add(batch, rowsChanged);
     watch.touch();
-    if (pass.isLast || counter.millisSinceFirst() < deps.limits.sliceMs) return undefined;
+    const isSpent = !pass.isLast && counter.millisSinceFirst() >= deps.limits.sliceMs;
+    if (!isSpent && !deps.isDraining()) return undefined;
     isExhausted = false;
     return 'stop';
   };
@@ -95,18 +96,15 @@ function readRequest(
   { limits }: StepDeps,
   { run, table, load, pass }: { run: ModelRun; table: SharedTable; load: Load; pass: Pass },
 ) {
+  const { relation, columns, key, lastModified, tenantColumn } = table;
+  const { batchBytesMax, batchRowsMax } = limits;
+  const { encoding, decision } = planOf(run);
   return {
-    relation: table.relation,
-    columns: table.columns,
-    key: table.key,
-    lastModified: table.lastModified,
-    tenant: { column: table.tenantColumn, id: run.tenantId },
+    ...{ relation, columns, key, lastModified, encoding, batchBytesMax, batchRowsMax },
+    tenant: { column: tenantColumn, id: run.tenantId },
     window: pass.window,
     resumeAfter: load.progress.resumeAfter,
-    deltaAfter: planOf(run).decision.watermark,
-    encoding: planOf(run).encoding,
-    batchBytesMax: limits.batchBytesMax,
-    batchRowsMax: limits.batchRowsMax,
+    deltaAfter: decision.watermark,
     position: pass.fence.position,
   };
 }

@@ -27,6 +27,8 @@ export interface ActivityDeps {
   readonly workflows: WorkflowPort;
   readonly limits: WorkLimits;
   readonly log: Logger;
+  /** Whether this worker takes no more work: what runs hands back at its next batch. */
+  readonly isDraining: () => boolean;
 }
 
 /** The same for one attempt of one activity. */

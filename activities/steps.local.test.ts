@@ -151,6 +151,21 @@ describe('a slice', () => {
     expect(await copySlice(deps, { ...ref, step: 2 })).toMatchObject({ next: 'slice', rows: 2 });
   });
 
+  test('ends after the batch under way when its worker stops, and goes on elsewhere', async () => {
+    const shipment = await createFilled();
+    const options = faultyMemory([]);
+    const ref = await openOne(shipment, options);
+    const deps = stepDeps(shipment, options);
+    await planModel(deps, ref);
+    await evolveSchema(deps, ref);
+    const draining = { ...deps, isDraining: () => true };
+    expect(await copySlice(draining, { ...ref, step: 1 })).toMatchObject({
+      next: 'slice',
+      rows: 2,
+    });
+    expect(await copySlice(deps, { ...ref, step: 2 })).not.toMatchObject({ rows: 0 });
+  });
+
   test('ends with no_progress when nothing is committed for too long', async () => {
     const shipment = await createFilled();
     const { connectors, release } = createStuckMemory();

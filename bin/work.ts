@@ -15,7 +15,7 @@ export interface WorkOptions {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly taskQueues: TaskQueues;
-  readonly deps: ActivityDeps;
+  readonly deps: Omit<ActivityDeps, 'isDraining'>;
   /** Slices, schema steps and publishes at once: 250 MB of memory each. */
   readonly dataSlots: number;
   /** How long running activities may go on after a stop, in ms; they end at their next batch. */
@@ -31,7 +31,9 @@ export interface Work {
 /** Workflows and short activities on one queue, everything that moves rows on the other. */
 export async function createWork(options: WorkOptions): Promise<Work> {
   const { connection, namespace, taskQueues, graceMs = 20_000 } = options;
-  const activities = createActivities(options.deps);
+  const workers: Worker[] = [];
+  const isDraining = () => workers.some((worker) => worker.getState() !== 'RUNNING');
+  const activities = createActivities({ ...options.deps, isDraining });
   const shared = {
     connection,
     namespace,
@@ -54,7 +56,7 @@ export async function createWork(options: WorkOptions): Promise<Work> {
     taskQueue: taskQueues.data,
     maxConcurrentActivityTaskExecutions: options.dataSlots,
   });
-  const workers = [control, data];
+  workers.push(control, data);
   const stop = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };

@@ -143,7 +143,7 @@ function withLookback(lookbackSeconds: number | undefined): ConnectorRegistry {
   return new Map(changed);
 }
 
-type WorkDeps = Omit<ActivityDeps, 'reach'>;
+type WorkDeps = Omit<ActivityDeps, 'reach' | 'isDraining'>;
 
 async function startWorkHere(
   { address, namespace, taskQueues }: TestTemporal,
