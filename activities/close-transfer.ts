@@ -1,4 +1,4 @@
-import { closeModels, endTransfer, findWaiting } from '../db/transfer-runs.ts';
+import { closeModels, endTransfer, findWaitingBeside } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import { Failure, toErrorObject, type ErrorObject } from '../domain/failure.ts';
 import { outcomeOf, type TransferStatus } from '../domain/statuses.ts';
@@ -11,19 +11,17 @@ export async function closeTransfer(
   { transferId, outcomes }: TransferClose,
 ): Promise<void> {
   const ends = new Map(Object.entries(outcomes).map(([id, outcome]) => [id, endOf(outcome)]));
-  const destination = await db.transaction(async (tx) => {
+  await db.transaction(async (tx) => {
     const status: TransferStatus = outcomeOf(await closeModels(tx, transferId, ends));
     const error = errorOf(
       status,
       [...ends.values()].map((end) => end.error),
     );
-    const ended = await endTransfer(tx, { transferId, from: 'RUNNING', status, error });
-    if (ended !== undefined) await appendLog(tx, { transferId, line: `Ended: ${status}.` });
-    return ended;
+    const isFirst = await endTransfer(tx, { transferId, from: 'RUNNING', status, error });
+    if (isFirst) await appendLog(tx, { transferId, line: `Ended: ${status}.` });
   });
-  if (destination === undefined) return;
-  const waiting = await findWaiting(db, destination.destinationId);
-  if (waiting !== undefined) await workflows.ring(destination.destinationId, waiting);
+  const waiting = await findWaitingBeside(db, transferId);
+  if (waiting !== undefined) await workflows.ring(waiting.destinationId, waiting.id);
 }
 
 function endOf(outcome: ModelOutcome) {

@@ -1,7 +1,7 @@
 import { purgeLapsedConnections } from '../db/connections.ts';
 import { purgeLapsedProbes } from '../db/probes.ts';
 import { listOpenTransfers, purge, type OpenTransfer } from '../db/reconcile.ts';
-import { closeModels, endTransfer, findWaiting } from '../db/transfer-runs.ts';
+import { closeModels, endTransfer, findWaitingBeside } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import { Failure, toErrorObject, type ErrorCode } from '../domain/failure.ts';
 import type { TransferStatus } from '../domain/statuses.ts';
@@ -63,17 +63,17 @@ const lost = 'The workflow of this transfer is gone, and it did not report an en
 
 async function end(
   { db, workflows }: StepDeps,
-  { id, destinationId }: OpenTransfer,
+  { id }: OpenTransfer,
   end: { from: TransferStatus; status: TransferStatus; code: ErrorCode; message: string },
 ): Promise<void> {
   const { from, status, code, message } = end;
   const error = toErrorObject(new Failure('unavailable', message, { code }));
   await db.transaction(async (tx) => {
-    const ended = await endTransfer(tx, { transferId: id, from, status, error });
-    if (ended === undefined) return;
+    const isFirst = await endTransfer(tx, { transferId: id, from, status, error });
+    if (!isFirst) return;
     await closeModels(tx, id, new Map());
     await appendLog(tx, { transferId: id, line: `Ended: ${status}. ${message}` });
   });
-  const waiting = await findWaiting(db, destinationId);
-  if (waiting !== undefined) await workflows.ring(destinationId, waiting);
+  const waiting = await findWaitingBeside(db, id);
+  if (waiting !== undefined) await workflows.ring(waiting.destinationId, waiting.id);
 }

@@ -178,7 +178,7 @@ export async function closeModels(
 
 /**
  * Gives a transfer its final status where it has the expected one, and its models with it.
- * @returns its destination, or undefined where another end was on record already.
+ * @returns whether it did; not where another end was on record already
  */
 export async function endTransfer(
   db: Db,
@@ -188,7 +188,7 @@ export async function endTransfer(
     status: TransferStatus;
     error: ErrorObject | undefined;
   },
-): Promise<{ destinationId: string } | undefined> {
+): Promise<boolean> {
   const [ended] = await db
     .update(transfers)
     .set({
@@ -199,23 +199,31 @@ export async function endTransfer(
     })
     .where(and(eq(transfers.id, input.transferId), eq(transfers.status, input.from)))
     .returning({ destinationId: transfers.destinationId, endedAt: transfers.endedAt });
-  if (ended === undefined) return undefined;
-  if (input.status === 'SUCCESS') {
+  if (ended !== undefined && input.status === 'SUCCESS') {
     await db
       .update(destinations)
       .set({ lastSuccessfulTransferEndedAt: ended.endedAt })
       .where(eq(destinations.id, ended.destinationId));
   }
-  return { destinationId: ended.destinationId };
+  return ended !== undefined;
 }
 
-/** The transfer of the destination that has waited longest, to be rung for. */
-export async function findWaiting(db: Db, destinationId: string): Promise<string | undefined> {
-  const [row] = await db
-    .select({ id: transfers.id })
+/** The transfer that has waited longest at the destination of the given one, to be rung for. */
+export async function findWaitingBeside(
+  db: Db,
+  transferId: string,
+): Promise<{ id: string; destinationId: string } | undefined> {
+  const [waiting] = await db
+    .select({ id: transfers.id, destinationId: transfers.destinationId })
     .from(transfers)
-    .where(and(eq(transfers.destinationId, destinationId), eq(transfers.status, 'PENDING')))
+    .where(
+      and(
+        eq(transfers.status, 'PENDING'),
+        sql`${transfers.destinationId} =
+          (select one.destination_id from transfers as one where one.id = ${transferId})`,
+      ),
+    )
     .orderBy(asc(transfers.submittedAt))
     .limit(1);
-  return row?.id;
+  return waiting;
 }

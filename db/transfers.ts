@@ -17,6 +17,7 @@ import { isUuid } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
 import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 import { transferModels, transfers } from './schema.ts';
+import { appendLog } from './transfer-log.ts';
 
 export type TransferModelRecord = typeof transferModels.$inferSelect;
 
@@ -121,6 +122,7 @@ export async function setPaused(
       const message = `Transfer ${input.id} is ${transfer.status}; only a RUNNING one can be ${verb}.`;
       throw new Failure('conflict', message);
     }
+    await appendLog(tx, { transferId: input.id, line: input.isPaused ? 'Paused.' : 'Resumed.' });
     return transfer;
   });
 }
