@@ -1,33 +1,42 @@
+import type { Finding } from '../connectors/connector.ts';
 import { finishProbe, getProbe } from '../db/probes.ts';
 import { toFailure } from '../domain/failure.ts';
-import { ModelDefinition, parseRelation } from '../domain/model.ts';
+import { ModelDefinition, parseRelation, sharedTableOf } from '../domain/model.ts';
 import type { ModelReport, ProbeRef } from '../domain/probe.ts';
 import { checkAgainstSource } from '../domain/source-rules.ts';
 import type { StepDeps } from './deps.ts';
 import { openSource } from './ends.ts';
 
 /** Holds a model against its source table and keeps what it found with the probe; the first result stays. */
-export async function validateModel(
-  deps: StepDeps,
-  { probeId, environment }: ProbeRef,
-): Promise<void> {
-  const probe = await getProbe(deps.db, { environment, id: probeId });
-  const model = ModelDefinition.parse(probe.input['model']);
-  const report = await look(deps, { connectionId: probe.connectionId, model });
-  await finishProbe(deps.db, { environment, id: probeId, result: report });
+export async function validateModel(deps: StepDeps, ref: ProbeRef): Promise<void> {
+  const scope = { environment: ref.environment, id: ref.probeId };
+  const { connectionId, input } = await getProbe(deps.db, scope);
+  const model = ModelDefinition.parse(input['model']);
+  const result = await look(deps, { connectionId, model });
+  await finishProbe(deps.db, { ...scope, result });
 }
 
 async function look(
   deps: StepDeps,
   { connectionId, model }: { connectionId: string; model: ModelDefinition },
 ): Promise<ModelReport> {
+  const path = 'model.source_table';
   try {
     await using source = await openSource(deps, connectionId);
     const columns = await source.describe(parseRelation(model.source_table));
-    return { kind: 'model', ...checkAgainstSource(model, columns) };
+    const { errors, warnings } = checkAgainstSource(model, columns);
+    if (errors.length > 0) return { kind: 'model', errors, warnings };
+    const advice = await source.advise(sharedTableOf(model)).catch(noAdvice);
+    const hints = advice.map(({ name, message }) => ({ path, code: `${name}_missing`, message }));
+    return { kind: 'model', errors, warnings: [...warnings, ...hints] };
   } catch (error) {
     const { code, message } = toFailure(error);
-    const path = 'model.source_table';
     return { kind: 'model', errors: [{ path, code: code.toLowerCase(), message }], warnings: [] };
+  }
+
+  /** A model on which no advice can be had is no worse for it. */
+  function noAdvice(error: unknown): Finding[] {
+    deps.log.warn({ code: toFailure(error).code }, 'no advice on a model');
+    return [];
   }
 }

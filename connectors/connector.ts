@@ -72,6 +72,8 @@ export interface Source extends AsyncDisposable {
   describe(relation: Relation): Promise<SourceColumn[]>;
   /** Encodings in which this model could be read, the fastest first. @throws Failure `source_mismatch`. */
   encodings(table: SharedTable): Promise<Encoding[]>;
+  /** What would make this model quicker to read; empty where nothing would. Never refuses. */
+  advise(table: SharedTable): Promise<Finding[]>;
   /**
    * A source time below which nothing can still be committed. To be taken before the read.
    * @param previous the fence of the last finished load, which is held while the source cannot tell more

@@ -91,13 +91,8 @@ export function parseRelation(text: string): Relation {
   }
   const [first, second] = parts;
   if (rest !== '' || first === undefined || parts.length > 2 || text.trim().endsWith('.')) {
-    throw new Failure(
-      'source_mismatch',
-      `source_table "${text}" is not of the form schema.table.`,
-      {
-        code: 'CONF',
-      },
-    );
+    const sentence = `source_table "${text}" is not of the form schema.table.`;
+    throw new Failure('source_mismatch', sentence, { code: 'CONF' });
   }
   return second === undefined
     ? { schema: undefined, table: first }

@@ -22,16 +22,13 @@ export function checkAgainstSource(
   const errors: Violation[] = [];
   const warnings: Violation[] = [];
   const byName = new Map(source.map((column) => [column.name, column]));
-  const near = source
-    .map(({ name }) => name)
-    .slice(0, 40)
-    .join(', ');
+  const near = source.slice(0, 40).map(({ name }) => name);
   for (const [index, column] of model.columns.entries()) {
     const path = `model.columns[${index}]`;
     const found = byName.get(column.name_in_source);
     const type = findLogicalType(column.data_type);
     if (found === undefined) {
-      const message = `${model.source_table} has no column ${column.name_in_source}; it has ${near}.`;
+      const message = `${model.source_table} has no column ${column.name_in_source}; it has ${near.join(', ')}.`;
       errors.push({ path: `${path}.name_in_source`, code: 'column_missing', message });
       continue;
     }
@@ -60,9 +57,8 @@ function checkTenantColumn(
   const path = 'model.organization_column';
   const found = byName.get(name);
   if (found === undefined) {
-    return [
-      { path, code: 'column_missing', message: `${model.source_table} has no column ${name}.` },
-    ];
+    const message = `${model.source_table} has no column ${name}.`;
+    return [{ path, code: 'column_missing', message }];
   }
   if (tenantTypes.includes(found.fits[0])) return [];
   const message = `The tenant column ${name} is ${found.type}; it must be a string, an integer or a uuid.`;

@@ -114,6 +114,10 @@ class FaultySource implements Source {
     return this.faults.run('source.encodings', () => this.source.encodings(table));
   }
 
+  advise(table: SharedTable): Promise<Finding[]> {
+    return this.faults.run('source.advise', () => this.source.advise(table));
+  }
+
   fence(table: SharedTable, previous: InstantText | undefined): Promise<Fence> {
     return this.faults.run('source.fence', () => this.source.fence(table, previous));
   }

@@ -34,6 +34,10 @@ export class MemorySource implements Source {
     return ['copy_text'];
   }
 
+  async advise(): Promise<Finding[]> {
+    return [];
+  }
+
   /** Whatever is stamped by this store's clock is stamped no earlier than its transaction began. */
   async fence(): Promise<Fence> {
     const store = this.logIn();

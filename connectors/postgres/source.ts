@@ -6,6 +6,7 @@ import { columnOf, findTable, type CatalogTable } from './catalog.ts';
 import { checkSource } from './check.ts';
 import { SourceSettings } from './declaration.ts';
 import { takeFence } from './fence.ts';
+import { adviseIndex } from './index-advice.ts';
 import { LazySession } from './lazy-session.ts';
 import { readableEncodings } from './read-statement.ts';
 import { readRows } from './read.ts';
@@ -35,6 +36,10 @@ class PostgresSource implements Source {
 
   async encodings(table: SharedTable): Promise<Encoding[]> {
     return readableEncodings(await this.find(table.relation), table);
+  }
+
+  async advise(table: SharedTable): Promise<Finding[]> {
+    return adviseIndex(await this.session.get(), await this.find(table.relation), table);
   }
 
   async fence(table: SharedTable, previous: InstantText | undefined): Promise<Fence> {
