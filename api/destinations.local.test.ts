@@ -155,6 +155,30 @@ describe('200', () => {
     expect(fields).toEqual({ ...destination, updated_at: '' });
   });
 
+  test('a tunnel that is not used is kept and given back, with its types', async () => {
+    const sent = {
+      ssh_tunnel_host: 'bastion.example.com',
+      ssh_tunnel_port: null,
+      ssh_tunnel_username: 'hop',
+      ssh_public_key: '',
+    };
+    const id = await createId({}, { ssh_tunnel: sent, use_ssh_tunnel: false });
+    const kept = { ...sent, ssh_public_key: null };
+    const path = 'data.destination.postgres';
+    const read = await api.call('GET', `/destinations/${id}`);
+    expect(at(read, `${path}.ssh_tunnel`)).toEqual(kept);
+    const changed = await patch(id, { postgres: { ssh_tunnel: { ssh_tunnel_port: '2222' } } });
+    expect(at(changed, `${path}.ssh_tunnel`)).toEqual({ ...kept, ssh_tunnel_port: 2222 });
+    const again = await patch(id, { postgres: at(changed, path) as object });
+    expect(at(again, path)).toEqual(at(changed, path));
+    const used = await patch(id, { postgres: { use_ssh_tunnel: true } });
+    expect(used.body).toMatchObject({
+      status: 'error',
+      errors: [{ path: 'destination.postgres.use_ssh_tunnel' }],
+      message: expect.stringContaining('SSH tunnels are not available yet'),
+    });
+  });
+
   test('the list is filtered by recipient, tenant, vendor and state', async () => {
     const answer = await create({ is_enabled: false });
     const id = textAt(answer, 'data.destination.id');

@@ -153,11 +153,17 @@ function splitSecrets(schema: z.core.$ZodType, block: JsonObject): Settings {
 /** The block as the API answers it: what is unset is null, so that clients see no field come and go. */
 export function echoSettings(schema: z.ZodObject | undefined, settings: JsonObject): JsonObject {
   if (schema === undefined) return settings;
+  const shape = shapeOf(schema);
   const methods = methodsOf(schema);
-  const unset = Object.entries(shapeOf(schema))
+  const unset = Object.entries(shape)
     .filter(([key, declared]) => !methods.includes(key) && !fieldOf(declared).isSecret)
     .map(([key]) => [key, null]);
-  return { ...Object.fromEntries(unset), ...settings };
+  const set = Object.entries(settings).map(([key, value]) => {
+    const declared = shape[key] && fieldOf(shape[key]).schema;
+    const isBlock = isJsonObject(value) && declared instanceof z.ZodObject;
+    return [key, isBlock ? echoSettings(declared, value) : value];
+  });
+  return { ...Object.fromEntries(unset), ...Object.fromEntries(set) };
 }
 
 /** A fingerprint of where the rows physically land: equal for two blocks that point at the same place. */

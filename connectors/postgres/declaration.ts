@@ -38,6 +38,18 @@ const connection = {
     .default(false)
     .refine((used) => !used, 'SSH tunnels are not available yet: connect directly.')
     .meta({ title: 'Use an SSH tunnel' }),
+  ssh_tunnel: z
+    .object({
+      ssh_tunnel_host: z.string().optional().meta({ title: 'Host of the tunnel' }),
+      ssh_tunnel_port: z.int().min(1).max(65_535).optional().meta({ title: 'Port of the tunnel' }),
+      ssh_tunnel_username: z.string().optional().meta({ title: 'Username at the tunnel' }),
+      ssh_public_key: z.string().optional().meta({ title: 'Public key of the tunnel' }),
+    })
+    .optional()
+    .meta({
+      title: 'SSH tunnel',
+      help: 'Kept and given back as it was sent; not used before tunnels are available.',
+    }),
   disable_ssl: z.boolean().default(false).meta({
     title: 'Disable TLS',
     help: 'Sends everything in clear text. Only for networks that nobody else can listen on.',
