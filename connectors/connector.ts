@@ -151,7 +151,10 @@ export interface Destination extends AsyncDisposable {
 
 /** What a connector gets to reach the outside: the one guarded way out. */
 export interface Reach {
-  /** A connected socket to a checked address. @throws Failure of the side that is opened. */
+  /**
+   * A connected socket to a checked address. @throws GuardError, whose sentences may be shown; the connector
+   * makes a Failure of its side out of it.
+   */
   readonly socket: (target: { host: string; port: number; timeoutMs: number }) => Promise<Socket>;
 }
 
