@@ -6,10 +6,11 @@ import { loadConfig } from '../config.ts';
 import { connectors } from '../connectors/registry.ts';
 import { closeDatabase, createDatabase } from '../db/database.ts';
 import { pendingMigrations } from '../db/migrate.ts';
-import { Failure, toFailure } from '../domain/failure.ts';
+import { Failure } from '../domain/failure.ts';
 import { taskQueuesOf } from '../domain/temporal-names.ts';
 import { createSealer } from '../lib/seal.ts';
 import { createHttpServer } from './http-server.ts';
+import { runProcess } from './run-process.ts';
 import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
 
 // The API: writes our database and signals Temporal. Any number of them may run beside each other.
@@ -17,15 +18,7 @@ import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
 /** Requests under way get so long to end after SIGTERM; a connection test takes up to 20 s. */
 const drainMs = 25_000;
 
-try {
-  await main();
-} catch (error) {
-  const failure = toFailure(error);
-  const cause =
-    failure.kind === 'bug' && failure.cause instanceof Error ? `: ${failure.cause.stack}` : '';
-  process.stderr.write(`waybill api: ${failure.message}${cause}\n`);
-  process.exitCode = 1;
-}
+await runProcess('api', main);
 
 async function main(): Promise<void> {
   const config = loadConfig();

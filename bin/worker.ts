@@ -3,11 +3,11 @@ import { pino, type Logger } from 'pino';
 import { loadConfig } from '../config.ts';
 import { connectors } from '../connectors/registry.ts';
 import { closeDatabase, createDatabase } from '../db/database.ts';
-import { toFailure } from '../domain/failure.ts';
 import { taskQueuesOf } from '../domain/temporal-names.ts';
 import { createSealer } from '../lib/seal.ts';
 import { createReach } from './reach.ts';
 import { ensureReconcileSchedule } from './reconcile-schedule.ts';
+import { runProcess } from './run-process.ts';
 import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
 import { checkNamespace, createWork } from './work.ts';
 
@@ -25,15 +25,7 @@ const lowered = {
 /** The data queue has no workflows on purpose. */
 const expected = /^No workflows registered/;
 
-try {
-  await main();
-} catch (error) {
-  const failure = toFailure(error);
-  const cause =
-    failure.kind === 'bug' && failure.cause instanceof Error ? `: ${failure.cause.stack}` : '';
-  process.stderr.write(`waybill worker: ${failure.message}${cause}\n`);
-  process.exitCode = 1;
-}
+await runProcess('worker', main);
 
 async function main(): Promise<void> {
   const config = loadConfig();
