@@ -48,8 +48,11 @@ const style = html`<style>
   }
   .method {
     display: inline-block;
-    min-width: 4.2em;
+    min-width: 5em;
     font-weight: 600;
+  }
+  li a:not(:hover) {
+    text-decoration: none;
   }
   @media (prefers-color-scheme: dark) {
     body {
