@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import { Failure } from '../domain/failure.ts';
+import { readOptions } from '../bin/read-options.ts';
 
 export interface BenchOptions {
   readonly rows: number;
@@ -20,30 +20,17 @@ every row compared before a time counts. Prints a table and writes it to bench/r
 
 /** The options of the command line; undefined when help was asked for. Fails with `config_invalid`. */
 export function parseBenchOptions(args: readonly string[]): BenchOptions | undefined {
-  const values = readArguments(args);
+  const values = readOptions('bench', args, {
+    rows: { type: 'string' },
+    rounds: { type: 'string' },
+    'state-dir': { type: 'string' },
+  });
   if (values.help === true) return undefined;
   return {
     rows: readCount('--rows', values.rows ?? '1000000', 100_000_000),
     rounds: readCount('--rounds', values.rounds ?? '3', 99),
     stateDir: values['state-dir'] ?? '.waybill/bench',
   };
-}
-
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        rows: { type: 'string' },
-        rounds: { type: 'string' },
-        'state-dir': { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    throw new Failure('config_invalid', `${said}\nnpm run bench -- --help lists the options.`);
-  }
 }
 
 function readCount(option: string, text: string, max: number): number {

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { Failure } from '../domain/failure.ts';
 import { flightsMax } from './demo-flights.ts';
+import { readOptions } from './read-options.ts';
 
 export interface DemoOptions {
   readonly rows: number;
@@ -27,30 +27,17 @@ Three million rows take about two minutes and 3 GB of disk on two cores.
 
 /** The options of the command line; undefined when help was asked for. Fails with `config_invalid`. */
 export function parseDemoOptions(args: readonly string[]): DemoOptions | undefined {
-  const values = readArguments(args);
+  const values = readOptions('demo', args, {
+    rows: { type: 'string' },
+    keep: { type: 'boolean' },
+    'state-dir': { type: 'string' },
+  });
   if (values.help === true) return undefined;
   return {
     rows: readRows(values.rows ?? String(flightsMax)),
     keep: values.keep ?? false,
     stateDir: values['state-dir'] ?? '.waybill/demo',
   };
-}
-
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        rows: { type: 'string' },
-        keep: { type: 'boolean' },
-        'state-dir': { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    throw new Failure('config_invalid', `${said}\nnpm run demo -- --help lists the options.`);
-  }
 }
 
 function readRows(text: string): number {

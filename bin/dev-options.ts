@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { Failure } from '../domain/failure.ts';
 import type { SystemPorts } from './system.ts';
+import { readOptions } from './read-options.ts';
 
 export interface DevOptions {
   readonly stateDir: string;
@@ -26,7 +26,12 @@ const portMax = 65_535;
 
 /** The options of the command line; undefined when help was asked for. Fails with `config_invalid`. */
 export function parseDevOptions(args: readonly string[]): DevOptions | undefined {
-  const values = readArguments(args);
+  const values = readOptions('dev', args, {
+    'state-dir': { type: 'string' },
+    'api-port': { type: 'string' },
+    'temporal-port': { type: 'string' },
+    'database-port': { type: 'string' },
+  });
   if (values.help === true) return undefined;
   return {
     stateDir: values['state-dir'] ?? '.waybill',
@@ -36,24 +41,6 @@ export function parseDevOptions(args: readonly string[]): DevOptions | undefined
       database: readPort('--database-port', values['database-port'] ?? '5433'),
     },
   };
-}
-
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        'state-dir': { type: 'string' },
-        'api-port': { type: 'string' },
-        'temporal-port': { type: 'string' },
-        'database-port': { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    throw new Failure('config_invalid', `${said}\nnpm run dev -- --help lists the options.`);
-  }
 }
 
 function readPort(option: string, text: string): number {
