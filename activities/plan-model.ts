@@ -1,7 +1,7 @@
 import type { Destination } from '../connectors/connector.ts';
 import { getModelRun, isDestinationGone, keepPlan, type ModelRun } from '../db/model-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
-import { checkNotDropped, planEvolution } from '../domain/evolution.ts';
+import { checkNotDropped, planEvolution, type LiveTable } from '../domain/evolution.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
 import type { LoadRecord } from '../domain/load.ts';
 import { loadIdentityOf } from '../domain/load-identity.ts';
@@ -23,12 +23,13 @@ export async function planModel(deps: StepDeps, ref: ModelRef): Promise<PlannedM
   const run = await getModelRun(deps.db, ref);
   const table = sharedTableOf(run.definition);
   await using destination = await openDestination(deps, run.destinationConnectionId);
-  const plan = run.plan ?? (await makePlan(deps, { run, table, destination }));
   const live = await destination.describe(table.destinationTable);
+  const record = await destination.recall(run.modelId);
+  const plan = run.plan ?? (await makePlan(deps, { run, table, destination, live, record }));
   // Also for a replace, which leaves the live table alone until it publishes: a conflict is told early.
   const steps = planEvolution(landedTableOf(table), live);
   const isMerge = plan.decision.mode === 'merge';
-  if (isMerge) checkNotDropped(steps, (await destination.recall(run.modelId))?.appliedTable);
+  if (isMerge) checkNotDropped(steps, record?.appliedTable);
   return {
     mode: plan.decision.mode,
     mustEvolve: isMerge ? steps.length > 0 : live === undefined,
@@ -41,14 +42,14 @@ interface Planning {
   readonly run: ModelRun;
   readonly table: SharedTable;
   readonly destination: Destination;
+  readonly live: LiveTable | undefined;
+  readonly record: LoadRecord | undefined;
 }
 
 async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan> {
-  const { run, table, destination } = planning;
+  const { run, table, destination, live, record } = planning;
   const end = await sourceEnd(deps, run.sourceConnectionId);
   await using source = await end.open();
-  const record = await destination.recall(run.modelId);
-  const live = await destination.describe(table.destinationTable);
   const request: PlanRequest = {
     transferId: run.transferId,
     revisionId: run.revisionId,
