@@ -1,6 +1,7 @@
 import { Failure } from '../../domain/failure.ts';
 import type { Relation, SharedColumn } from '../../domain/model.ts';
 import type { SourceColumn } from '../connector.ts';
+import { hiddenRows } from './missing-right.ts';
 import type { Session } from './session.ts';
 import { qualified } from './sql.ts';
 import { fitsOf, type SourceType } from './type-table.ts';
@@ -19,14 +20,24 @@ export interface CatalogTable {
   readonly columns: readonly CatalogColumn[];
 }
 
-/** @throws Failure `source_mismatch` (code MISS) where there is no such table */
+/** @throws Failure `source_mismatch` (code MISS) where there is no such table; `source_denied` */
 export async function findTable(session: Session, relation: Relation): Promise<CatalogTable> {
   const named =
     relation.schema === undefined ? 'quote_ident($1)' : `quote_ident($2) || '.' || quote_ident($1)`;
   const values =
     relation.schema === undefined ? [relation.table] : [relation.table, relation.schema];
-  const [found] = await session.rows<{ oid: string; kind: string; schema: string; name: string }>(
-    /*sql*/ `select c.oid::text, c.relkind as kind, n.nspname as schema, c.relname as name
+  const [found] = await session.rows<{
+    oid: string;
+    kind: string;
+    schema: string;
+    name: string;
+    is_hidden: boolean;
+  }>(
+    /*sql*/ `select c.oid::text, c.relkind as kind, n.nspname as schema, c.relname as name,
+        row_security_active(c.oid) and not exists (select from pg_policy p
+          where p.polrelid = c.oid and p.polpermissive and p.polcmd in ('*', 'r')
+            and exists (select from unnest(p.polroles) as r(oid)
+              where r.oid = 0 or pg_has_role(r.oid, 'usage'))) as is_hidden
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.oid = to_regclass(${named})`,
     values,
@@ -36,6 +47,8 @@ export async function findTable(session: Session, relation: Relation): Promise<C
       code: 'MISS',
     });
   }
+  // Nothing of it can be seen, which would pass for a tenant without rows.
+  if (found.is_hidden) throw new Failure('source_denied', `${hiddenRows(found.name, 'source')}.`);
   const columns = await readColumns(session, found.oid);
   return {
     oid: found.oid,
@@ -54,6 +67,7 @@ interface ColumnRow {
   readonly type: string;
   readonly nullable: boolean;
   readonly cast: string;
+  readonly declared: string;
   readonly base: string;
   readonly modifier: number;
   readonly typtype: string;
@@ -71,7 +85,8 @@ async function readColumns(session: Session, oid: string): Promise<CatalogColumn
         select c.attnum, c.attname, c.attnotnull, c.shown, t.typbasetype, t.typtypmod
         from chain c join pg_type t on t.oid = c.base and t.typtype = 'd')
       select c.attname as name, c.shown as type, not c.attnotnull as nullable,
-        format_type(c.base, -1) as cast, t.typname as base, c.modifier,
+        format_type(c.base, -1) as cast, format_type(c.base, c.modifier) as declared,
+        t.typname as base, c.modifier,
         t.typtype, t.typcategory as category, n.nspname = 'pg_catalog' as built_in
       from chain c join pg_type t on t.oid = c.base join pg_namespace n on n.oid = t.typnamespace
       where t.typtype <> 'd' order by c.attnum`,
@@ -90,7 +105,8 @@ function sourceTypeOf(row: ColumnRow): SourceType {
   const kind = kindOf(row);
   const isKnown =
     kind === 'built_in' || (kind === 'other' && knownExtensionTypes.includes(row.base));
-  return { cast: row.cast, base: isKnown ? row.base : '', kind, modifier: row.modifier };
+  const { cast, declared, modifier } = row;
+  return { cast, declared, base: isKnown ? row.base : '', kind, modifier };
 }
 
 function kindOf(row: ColumnRow): SourceType['kind'] {

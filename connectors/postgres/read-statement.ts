@@ -15,7 +15,7 @@ export interface ReadStatement {
   readonly settings: ReadonlyMap<string, string>;
   /**
    * Fails where the tenant id is no value of the tenant column's type; `is_exact` says whether the type
-   * would write it so.
+   * would write it so, in the length and with the decimals that the column has.
    */
   readonly tenantCast: string;
 }
@@ -81,9 +81,8 @@ export function buildRead(table: CatalogTable, request: ReadRequest): ReadStatem
     /*sql*/ `select ${selected.join(', ')} from ${table.sqlName} q ` +
     `where ${conditions.join(' and ')} order by ${order.join(', ')}`;
   const format = encoding === 'copy_binary' ? 'binary' : 'text';
-  const { cast } = columnOf(table, request.tenant.column).read;
-  const tenantCast = /*sql*/ `select (${setting('tenant')}::${cast})::text collate "C"
-    = ${setting('tenant')} collate "C" as is_exact`;
+  const { declared } = columnOf(table, request.tenant.column).read;
+  const tenantCast = /*sql*/ `select ${isTenant(`(${setting('tenant')}::${declared})`)} as is_exact`;
   return { copy: /*sql*/ `copy (${query}) to stdout (format ${format})`, settings, tenantCast };
 }
 
@@ -103,9 +102,16 @@ function tenantConditions(
   const column = `q.${quote(name)}`;
   return [
     `${column} = ${setting('tenant')}::${read.cast}`,
-    `${column}::text collate "C" = ${setting('tenant')} collate "C"`,
-    `${setting('tenant')} <> ''`,
+    isTenant(column),
+    `${setting('tenant')} operator(pg_catalog.<>) ''`,
   ];
+}
+
+/** By bytes. Every name is qualified: a search path must not put other comparisons in place of these. */
+function isTenant(value: string): string {
+  const exact = (text: string) => `${text} collate pg_catalog."C"`;
+  const id = exact(setting('tenant'));
+  return `${exact(`${value}::pg_catalog.text`)} operator(pg_catalog.=) ${id}`;
 }
 
 /** What a database cannot tell apart from another text must not get there. */

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Failure } from '../../domain/failure.ts';
-import { parseCopyTextRows } from '../../formats/copy-text.ts';
 import {
   connectAs,
   directReach,
@@ -26,109 +25,8 @@ describe.each([12, 15, 18] as const)('reading from Postgres %i', (major) => {
 
   beforeAll(async () => {
     ends = await Ends.create({ major });
-    await ends.source.query('create extension citext');
-    await ends.source.query(`create type region as enum ('eu', 'us')`);
   });
   afterAll(() => ends[Symbol.asyncDispose]());
-
-  async function readIds(sourceTable: string, id: string): Promise<(string | null | undefined)[]> {
-    const table = modelOf(columns, { source_table: sourceTable });
-    await using source = ends.openSource();
-    const request = ends.request(table, { tenant: { column: 'tenant', id } });
-    const batches = await Array.fromAsync(source.read(request, going));
-    return batches.flatMap(({ chunks }) =>
-      parseCopyTextRows(Buffer.concat(chunks)).map((fields) => fields[1]),
-    );
-  }
-
-  describe('a tenant column', () => {
-    async function check(
-      type: string,
-      tenants: readonly (string | null)[],
-      expected: Record<string, number[]>,
-    ) {
-      await ends.source.query('drop table if exists owned');
-      await ends.source.query(
-        `create table owned (tenant ${type}, at timestamptz default now(), id int primary key)`,
-      );
-      for (const [index, tenant] of tenants.entries()) {
-        await ends.source.query(`insert into owned (tenant, id) values ($1, $2)`, [tenant, index]);
-      }
-      for (const [id, ids] of Object.entries(expected)) {
-        expect(await readIds('owned', id), `tenant ${id.slice(0, 20)}`).toEqual(ids.map(String));
-      }
-    }
-
-    const refused = { kind: 'source_mismatch', code: 'CONF' };
-
-    test.each(['smallint', 'integer', 'bigint', 'numeric'])(
-      'of type %s takes its own id only',
-      async (type) => {
-        await check(type, ['1', '7', null], { '7': [1], '8': [] });
-        // What no row can equal to the character would look like a tenant without rows.
-        const others = [
-          '07',
-          ' 7',
-          '+7',
-          'abc',
-          '7 or true',
-          '7)--',
-          '99999999999999999999999x',
-          '',
-        ];
-        for (const id of others) {
-          await expect(readIds('owned', id)).rejects.toMatchObject(refused);
-        }
-      },
-    );
-
-    test('of type uuid takes its own id only', async () => {
-      const id = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11';
-      await check('uuid', [id, null], { [id]: [0] });
-      for (const other of [id.replaceAll('-', ''), id.toUpperCase(), 'acme']) {
-        await expect(readIds('owned', other)).rejects.toMatchObject(refused);
-      }
-    });
-
-    test('of type char(n) takes its own id, without regard to the padding', async () => {
-      await check('char(6)', ['acme', 'acmes'], {
-        acme: [0],
-        acmes: [1],
-        acmesxyz: [],
-      });
-      await expect(readIds('owned', 'acme  ')).rejects.toMatchObject(refused);
-    });
-
-    test('of a type that is lenient is compared to the character', async () => {
-      await check('citext', ['Acme', 'acme'], { acme: [1], ACME: [], Acme: [0] });
-    });
-
-    test('of an enum takes its own values, and refuses others', async () => {
-      await check('region', ['eu', 'us'], { eu: [0], us: [1] });
-      await expect(readIds('owned', 'EU')).rejects.toMatchObject(refused);
-    });
-
-    test('of text takes hostile ids for what they are', async () => {
-      const hostile = [
-        `'; drop table owned; --`,
-        `\\' or 1=1`,
-        '$1',
-        '%',
-        '_',
-        `"`,
-        'é',
-        'x'.repeat(10_000),
-        '{}',
-        'NULL',
-      ];
-      const expected = Object.fromEntries(hostile.map((id, index) => [id, [index]]));
-      await check('text', [...hostile, '', null], expected);
-      await expect(readIds('owned', '')).rejects.toMatchObject(refused);
-      await expect(readIds('owned', 'a\0b')).rejects.toMatchObject(refused);
-      // A lone surrogate would reach the server as U+FFFD, which is another text.
-      await expect(readIds('owned', '\ud800')).rejects.toMatchObject(refused);
-    });
-  });
 
   test.each(['tenant, at, id', 'tenant, at desc, id desc'])(
     'goes by the index on %s to its place in the tenant, and sorts nothing',

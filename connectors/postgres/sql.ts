@@ -36,11 +36,13 @@ export const pins = [
  * A transaction-local setting of ours, as text in the query. COPY takes no parameters, but it reads these.
  */
 export function setting(name: string): string {
-  return `current_setting('waybill.${name}')`;
+  return `pg_catalog.current_setting('waybill.${name}')`;
 }
 
 /** One statement that sets several of them, by parameters $1, $2, … in the order of the names. */
 export function setSettings(names: readonly string[]): string {
-  const calls = names.map((name, index) => `set_config('waybill.${name}', $${index + 1}, true)`);
+  const calls = names.map(
+    (name, index) => `pg_catalog.set_config('waybill.${name}', $${index + 1}, true)`,
+  );
   return /*sql*/ `select ${calls.join(', ')}`;
 }

@@ -27,6 +27,8 @@ export function logicalTypesOf(type: string): LogicalType[] {
 export interface SourceType {
   /** Of the base type, without length: for casts. */
   readonly cast: string;
+  /** The same with its length and decimals. */
+  readonly declared: string;
   /** Name in pg_catalog, or what it is where it is no built-in type. */
   readonly base: string;
   readonly kind: 'built_in' | 'enum' | 'array' | 'composite' | 'other';
