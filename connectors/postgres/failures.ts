@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg';
 import { Failure, type ErrorCode, type FailureKind } from '../../domain/failure.ts';
 import { GuardError } from '../../lib/guard.ts';
+import { missingRight } from './missing-right.ts';
 
 export type Side = 'source' | 'destination';
 
@@ -27,8 +28,10 @@ interface Meaning {
 export function toPostgresFailure(error: unknown, context: ErrorContext): Failure {
   if (error instanceof Failure) return error;
   if (!(error instanceof DatabaseError)) return connectionFailure(error, context.side);
-  const { kind, code, says } = meaningOf(error, context);
-  const place = placeOf(error, context);
+  const { kind, code, ...meaning } = meaningOf(error, context);
+  const right = error.code === '42501' ? missingRight(error, context.side) : undefined;
+  const says = right ?? meaning.says;
+  const place = right === undefined ? placeOf(error, context) : '';
   return new PostgresFailure(kind, place === '' ? `${says}.` : `${says} (${place}).`, {
     code,
     error,
