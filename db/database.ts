@@ -25,6 +25,9 @@ export function createDatabase(url: string, options: DatabaseOptions = {}): Data
     connectionString: url,
     max: options.connectionsMax ?? 10,
     connectionTimeoutMillis: 10_000,
+    // A server that has gone without a word is noticed within a minute, not after the two hours of the kernel.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
     // Instants travel as text: the zone of the server's configuration must not colour them.
     options: '-c timezone=UTC -c datestyle=ISO',
     application_name: 'waybill',

@@ -140,6 +140,9 @@ export async function openSocket(
   throw new GuardError('unreachable', cause);
 }
 
+/** A peer that has gone without a word is noticed within a minute, not after the two hours of the kernel. */
+const alive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
+
 function connectOnce(
   place: { host: string; port: number },
   timeoutMs: number,
@@ -150,7 +153,7 @@ function connectOnce(
       AbortSignal.timeout(Math.ceil(timeoutMs)),
       ...(signal ? [signal] : []),
     ]);
-    const socket = connect({ ...place, noDelay: true, keepAlive: true });
+    const socket = connect({ ...place, ...alive });
     const giveUp = (): void => void socket.destroy(new Error('no answer in time'));
     limit.addEventListener('abort', giveUp);
     // It stays after connecting: a socket that fails before its driver listens must not end the process.

@@ -25,7 +25,6 @@ export async function logIn(access: Access): Promise<{ client: Client; socket: S
     application_name: applicationNames[side],
     connectionTimeoutMillis: settings.connection_timeout_in_seconds * 1000,
     stream: () => alreadyConnected(socket),
-    keepAlive: true,
     types: { getTypeParser: instantsAsText },
   });
   // A connection that dies while idle says so here; the next statement on it fails, which is soon enough.
