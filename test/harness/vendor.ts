@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { TestDatabase } from './database.ts';
 import { createTestDatabase } from './database.ts';
+import type { TestPlace } from './postgres-ends.ts';
 import type { System } from './system.ts';
 
 // A vendor with one table of orders, a model of it, and customers whose orders are to arrive in databases
@@ -174,7 +175,7 @@ export async function connect(database: TestDatabase): Promise<pg.Client> {
   return client;
 }
 
-export function connectionBlock(database: TestDatabase, schema: string): object {
+export function connectionBlock(database: TestPlace, schema: string): object {
   return {
     host: database.host,
     port: database.port,
