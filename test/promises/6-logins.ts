@@ -8,7 +8,7 @@ export interface Login extends AsyncDisposable {
   readonly password: string;
 }
 
-interface Place {
+export interface Place {
   readonly sql: Vendor['sql'];
   readonly database: Vendor['database'];
 }

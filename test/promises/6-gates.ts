@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Place } from './6-logins.ts';
+import { connect } from '../harness/vendor.ts';
+
+/** A point in a database at which statements stop while it is closed. Open when made. */
+export interface Gate extends AsyncDisposable {
+  close(): Promise<void>;
+  open(): Promise<void>;
+  /** Resolves once a statement waits at it. @throws after a minute */
+  reached(): Promise<void>;
+}
+
+const lockId = 4711;
+const reachedMs = 60_000;
+const pollMs = 20;
+
+/** Statements stop where they call `pass_gate()`, which is true. */
+export async function createGate({ database }: Pick<Place, 'database'>): Promise<Gate> {
+  const holder = await connect(database);
+  await holder.query(/*sql*/ `create function pass_gate() returns boolean language plpgsql volatile
+    as 'begin perform pg_advisory_xact_lock_shared(${lockId}); return true; end'`);
+  return {
+    close: async () => void (await holder.query(/*sql*/ `select pg_advisory_lock(${lockId})`)),
+    open: async () => void (await holder.query(/*sql*/ `select pg_advisory_unlock_all()`)),
+    reached: () => waitForLock(holder, `locktype = 'advisory'`),
+    [Symbol.asyncDispose]: () => holder.end(),
+  };
+}
+
+/** Resolves once a session of the database waits for such a lock. */
+export async function waitForLock(sql: Place['sql'], which = 'true'): Promise<void> {
+  const deadline = Date.now() + reachedMs;
+  while (Date.now() < deadline) {
+    const { rows } = await sql.query(/*sql*/ `select from pg_locks where not granted and ${which}
+        and pid in (select pid from pg_stat_activity where datname = current_database())`);
+    if (rows.length > 0) return;
+    await sleep(pollMs);
+  }
+  throw new Error(`Nothing waits for a lock where ${which}.`);
+}
+
+/** Rows from the one of this id on are read only while the gate is open; a model's table. */
+export async function createGatedView(
+  sql: Place['sql'],
+  { name, from }: { name: string; from: number },
+): Promise<void> {
+  await sql.query(/*sql*/ `create view ${name} as
+    select * from orders where case when id = ${from} then pass_gate() else true end`);
+}
+
+/** Whatever inserts into the table or changes it stops once before its first row, and once at its commit. */
+export async function gateTable(
+  sql: Place['sql'],
+  table: string,
+  when: 'statement' | 'commit',
+): Promise<void> {
+  await sql.query(/*sql*/ `create function wait_at_gate() returns trigger language plpgsql
+    as 'begin perform pass_gate(); return null; end'`);
+  const trigger = {
+    statement: /*sql*/ `create trigger gate after insert or update on ${table} for each statement`,
+    commit: /*sql*/ `create constraint trigger gate after insert or update on ${table}
+      deferrable initially deferred for each row`,
+  };
+  await sql.query(`${trigger[when]} execute function wait_at_gate()`);
+}
