@@ -109,6 +109,7 @@ describe.each([12, 15, 18] as const)('the fence of Postgres %i', (major) => {
     await ends.source.query(
       `begin; insert into things (tenant, id) values ('acme', 2); prepare transaction 'late'`,
     );
+    expect(await take()).toMatchObject({ at: '-infinity', guarantee: 'lookback' });
     const previous = '2026-01-02 03:04:05.000006+00';
     expect(await take({}, previous)).toMatchObject({ at: previous, guarantee: 'lookback' });
     await ends.source.query(`rollback prepared 'late'`);
@@ -117,6 +118,10 @@ describe.each([12, 15, 18] as const)('the fence of Postgres %i', (major) => {
 
   test.each([
     ['a zoneless stamp', 'create table doubtful (tenant text, at timestamp, id int primary key)'],
+    [
+      'a rounded stamp',
+      'create table doubtful (tenant text, at timestamptz(0), id int primary key)',
+    ],
     ['a date', 'create table doubtful (tenant text, at date, id int primary key)'],
     ['a view', 'create view doubtful as select * from things'],
     ['a materialized view', 'create materialized view doubtful as select * from things'],

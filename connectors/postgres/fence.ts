@@ -14,6 +14,8 @@ const asText = (instant: string) =>
 /** Nobody is named as holding the fence back before its transaction has been open for so long. */
 const holderSecondsMin = 60;
 
+const microsecondDigits = 6;
+
 interface Activity {
   readonly at: InstantText;
   readonly now: InstantText;
@@ -86,9 +88,12 @@ async function countPrepared(session: Session): Promise<number> {
   return must(row, 'a count').count;
 }
 
-/** The view shows when a transaction was prepared, which is later than the stamps of its rows. */
-function heldBack(at: InstantText, previous: InstantText | undefined): InstantText {
-  return previous !== undefined && compareInstants(previous, at) < 0 ? previous : at;
+/**
+ * The view shows when a transaction was prepared, which is later than the stamps of its rows. Where no
+ * fence came before, nothing bounds them.
+ */
+function heldBack(at: InstantText, previous: InstantText = '-infinity'): InstantText {
+  return compareInstants(previous, at) < 0 ? previous : at;
 }
 
 interface Doubt {
@@ -101,9 +106,10 @@ async function findDoubt(
   { table, lastModified }: FenceRequest,
   { activity, prepared }: { activity: Activity; prepared: number },
 ): Promise<Doubt | undefined> {
-  if (lastModified.base !== 'timestamptz') {
+  if (lastModified.base !== 'timestamptz' || isRounded(lastModified)) {
+    const type = lastModified.declared;
     return {
-      reason: `The last-modified column is ${lastModified.cast}: only a timestamp with time zone is sure.`,
+      reason: `The last-modified column is ${type}: only a whole timestamp with time zone is sure.`,
     };
   }
   if (await isNotLocal(session, table)) {
@@ -122,6 +128,11 @@ async function findDoubt(
   }
   if (prepared > 0) return { reason: 'A prepared transaction is open at the source.' };
   return undefined;
+}
+
+/** Rounded down, a stamp lies below the start of its own transaction, and so below the fence. */
+function isRounded({ modifier }: SourceType): boolean {
+  return modifier >= 0 && modifier < microsecondDigits;
 }
 
 async function isNotLocal(session: Session, table: CatalogTable): Promise<boolean> {
