@@ -63,18 +63,18 @@ export async function takeFence(session: Session, request: FenceRequest): Promis
 async function readActivity(session: Session): Promise<Activity> {
   const [activity] = await session.rows<Activity>(
     /*sql*/ `with others as (
-        select pid, state, xact_start, backend_type from pg_stat_activity
+        select pid, state, xact_start, backend_type from pg_catalog.pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid()
           and coalesce(backend_type, '') not in ('autovacuum worker', 'walsender')
           and coalesce(application_name, '') <> $1),
       oldest as (select pid, state, xact_start from others where xact_start is not null
         order by xact_start limit 1)
-      select ${asText(`least(now() - interval '5 s', (select xact_start from oldest))`)} as at,
-        ${asText('now()')} as now,
+      select ${asText(`least(pg_catalog.now() - interval '5 s', (select xact_start from oldest))`)} as at,
+        ${asText('pg_catalog.now()')} as now,
         (select count(*)::int from others where backend_type is null) as hidden,
         (select count(*)::int from others where state = 'disabled') as untracked,
         current_user::text as login, pg_is_in_recovery() as is_standby,
-        oldest.pid, oldest.state, extract(epoch from now() - oldest.xact_start)::float8 as age
+        oldest.pid, oldest.state, extract(epoch from pg_catalog.now() - oldest.xact_start)::float8 as age
       from (select 1) one left join oldest on true`,
     [applicationNames.source],
   );
@@ -83,7 +83,7 @@ async function readActivity(session: Session): Promise<Activity> {
 
 async function countPrepared(session: Session): Promise<number> {
   const [row] = await session.rows<{ count: number }>(
-    /*sql*/ `select count(*)::int as count from pg_prepared_xacts where database = current_database()`,
+    /*sql*/ `select count(*)::int as count from pg_catalog.pg_prepared_xacts where database = current_database()`,
   );
   return must(row, 'a count').count;
 }

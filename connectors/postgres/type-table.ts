@@ -20,7 +20,9 @@ export const landedTypes: Readonly<Record<LogicalType, string>> = {
 /** The logical types that land as a type, given in the catalog's words. */
 export function logicalTypesOf(type: string): LogicalType[] {
   const entries = Object.entries(landedTypes) as [LogicalType, string][];
-  return entries.filter(([, landed]) => landed === type).map(([logical]) => logical);
+  // The catalog quotes and qualifies names as quote_all_identifiers and the search path have it.
+  const name = type.replaceAll('"', '').replace(/^pg_catalog\./, '');
+  return entries.filter(([, landed]) => landed === name).map(([logical]) => logical);
 }
 
 /** A column's type as the source's catalog has it, domains followed down to what they are made of. */
@@ -42,7 +44,7 @@ interface Reading {
 }
 
 const same: Reading = { text: '%', binary: '%' };
-const asText: Reading = { text: '%', binary: '%::text' };
+const asText: Reading = { text: '%', binary: '%::pg_catalog.text' };
 const asBigint: Reading = { text: '%', binary: '%::bigint' };
 const asInteger: Reading = { text: '%', binary: '%::integer' };
 const asDecimal: Reading = { text: '%', binary: '%::numeric' };
@@ -51,15 +53,16 @@ const dayInUtc: Reading = {
   text: `(%::timestamp at time zone 'UTC')`,
   binary: `(%::timestamp at time zone 'UTC')`,
 };
-const jsonOf: Reading = { text: 'to_jsonb(%)', binary: 'to_jsonb(%)' };
+const jsonOf: Reading = { text: 'pg_catalog.to_jsonb(%)', binary: 'pg_catalog.to_jsonb(%)' };
 const float: Reading = { text: '%', binary: '%::double precision' };
 
 /**
  * What each type may be declared as, the closest first. Text stays the server's own output wherever that
- * is canonical already: a cast would drop the padding of char(n) and add a mask to inet.
+ * is canonical already: a cast would drop the padding of char(n) and add a mask to inet. What is no keyword is
+ * qualified: a search path could put something else in front.
  */
 const readings: Readonly<Record<string, Partial<Record<LogicalType, Reading>>>> = {
-  bool: { boolean: same, string: { text: '%::text', binary: '%::text' } },
+  bool: { boolean: same, string: { text: '%::pg_catalog.text', binary: '%::pg_catalog.text' } },
   int2: { integer: asInteger, bigint: asBigint, decimal: asDecimal, float, string: asText },
   int4: { integer: same, bigint: asBigint, decimal: asDecimal, float, string: asText },
   int8: { bigint: same, decimal: asDecimal, string: asText },
@@ -84,7 +87,7 @@ const readings: Readonly<Record<string, Partial<Record<LogicalType, Reading>>>> 
   uuid: { string: asText },
   citext: { string: asText },
   // The output function drops the encoding declaration that the cast keeps.
-  xml: { string: { text: '%::text', binary: '%::text' } },
+  xml: { string: { text: '%::pg_catalog.text', binary: '%::pg_catalog.text' } },
 };
 
 const byKind: Readonly<Record<SourceType['kind'], Partial<Record<LogicalType, Reading>>>> = {
