@@ -8,9 +8,12 @@ export interface Gate extends AsyncDisposable {
   open(): Promise<void>;
   /** Resolves once a statement waits at it. @throws after a minute */
   reached(): Promise<void>;
+  /** Resolves once no statement waits at it any more. @throws after a minute */
+  left(): Promise<void>;
 }
 
 const lockId = 4711;
+const advisory = `l.locktype = 'advisory'`;
 const reachedMs = 60_000;
 const pollMs = 20;
 
@@ -22,24 +25,33 @@ export async function createGate({ database }: Pick<Place, 'database'>): Promise
   return {
     close: async () => void (await holder.query(/*sql*/ `select pg_advisory_lock(${lockId})`)),
     open: async () => void (await holder.query(/*sql*/ `select pg_advisory_unlock_all()`)),
-    reached: () => waitForLock(holder, `locktype = 'advisory'`),
+    reached: () => waitForLock(holder, advisory),
+    left: () => poll(async () => !(await isWaitedFor(holder, advisory)), 'The gate is not left.'),
     [Symbol.asyncDispose]: () => holder.end(),
   };
 }
 
 /** Resolves once a session of the database waits for such a lock. */
-export async function waitForLock(sql: Place['sql'], which = 'true'): Promise<void> {
-  const deadline = Date.now() + reachedMs;
-  while (Date.now() < deadline) {
-    const { rows } = await sql.query(/*sql*/ `select from pg_locks where not granted and ${which}
-        and pid in (select pid from pg_stat_activity where datname = current_database())`);
-    if (rows.length > 0) return;
-    await sleep(pollMs);
-  }
-  throw new Error(`Nothing waits for a lock where ${which}.`);
+export async function waitForLock(sql: Place['sql'], which: string): Promise<void> {
+  await poll(() => isWaitedFor(sql, which), `Nothing waits for a lock where ${which}.`);
 }
 
-/** Rows from the one of this id on are read only while the gate is open; a model's table. */
+async function isWaitedFor(sql: Place['sql'], which: string): Promise<boolean> {
+  const { rows } =
+    await sql.query(/*sql*/ `select from pg_locks l join pg_database d on d.oid = l.database
+      where d.datname = current_database() and not l.granted and ${which}`);
+  return rows.length > 0;
+}
+
+async function poll(isSo: () => Promise<boolean>, otherwise: string): Promise<void> {
+  const deadline = Date.now() + reachedMs;
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error(otherwise);
+    await sleep(pollMs);
+  }
+}
+
+/** A model's table whose rows, from the one of this id on, are read only while the gate is open. */
 export async function createGatedView(
   sql: Place['sql'],
   { name, from }: { name: string; from: number },

@@ -210,7 +210,7 @@ async function lockIn(
   const locker = await connect(database);
   await locker.query(/*sql*/ `begin; lock table ${table} in ${mode} mode`);
   return async () => {
-    await waitForLock(locker, `relation = '${table}'::regclass`);
+    await waitForLock(locker, `l.relation = '${table}'::regclass`);
     return () => locker.end();
   };
 }
