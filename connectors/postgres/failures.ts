@@ -86,6 +86,7 @@ const sourceMeanings: Readonly<Record<string, Meaning>> = {
   },
   '22021': { kind: 'value_refused', says: 'A text at the source is not valid in its own encoding' },
   '22P05': { kind: 'value_refused', says: 'A text at the source has no equivalent in UTF-8' },
+  P0001: { kind: 'source_mismatch', says: 'A function at the source refuses a row' },
 };
 
 const destinationMeanings: Readonly<Record<string, Meaning>> = {
@@ -204,18 +205,28 @@ function placeOf(error: DatabaseError, context: ErrorContext): string {
   const parts = [
     context.table === undefined ? undefined : `table ${context.table}`,
     column === undefined ? undefined : `column ${column}`,
-    error.constraint === undefined ? undefined : `constraint ${error.constraint}`,
+    error.constraint === undefined || !isNamedByServer(error)
+      ? undefined
+      : `constraint ${error.constraint}`,
     copied?.[1] === undefined ? undefined : `row ${copied[1]} of the batch`,
   ];
   return parts.filter((part) => part !== undefined).join(', ');
+}
+
+/** Where the server checks a constraint itself and names it. */
+const constraintRoutines =
+  /^(ExecConstraints|ReportNotNull\w*|_bt_check_unique|check_exclusion_or_unique_constraint|ri_ReportViolation|comparetup_\w+|ATRewriteTable)$/;
+
+/** A trigger may put a row's values into the fields that are for names: `raise … using constraint =`. */
+function isNamedByServer({ routine = '' }: DatabaseError): boolean {
+  return constraintRoutines.test(routine);
 }
 
 function detailOf(error: DatabaseError): string {
   const parts = [
     `SQLSTATE ${error.code ?? 'none'}`,
     error.routine === undefined ? undefined : `routine ${error.routine}`,
-    error.table === undefined ? undefined : `table ${error.table}`,
-    error.dataType === undefined ? undefined : `type ${error.dataType}`,
+    error.table === undefined || !isNamedByServer(error) ? undefined : `table ${error.table}`,
   ];
   return parts.filter((part) => part !== undefined).join(', ');
 }
