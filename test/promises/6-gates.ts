@@ -32,8 +32,22 @@ export async function createGate({ database }: Pick<Place, 'database'>): Promise
 }
 
 /** Resolves once a session of the database waits for such a lock. */
-export async function waitForLock(sql: Place['sql'], which: string): Promise<void> {
+async function waitForLock(sql: Place['sql'], which: string): Promise<void> {
   await poll(() => isWaitedFor(sql, which), `Nothing waits for a lock where ${which}.`);
+}
+
+/** Locks a table. @returns waits until somebody waits for it, and gives what lets go */
+export async function lockIn(
+  { database }: Pick<Place, 'database'>,
+  table: string,
+  mode = 'access exclusive',
+): Promise<() => Promise<() => Promise<void>>> {
+  const locker = await connect(database);
+  await locker.query(/*sql*/ `begin; lock table ${table} in ${mode} mode`);
+  return async () => {
+    await waitForLock(locker, `l.relation = '${table}'::regclass`);
+    return () => locker.end();
+  };
 }
 
 async function isWaitedFor(sql: Place['sql'], which: string): Promise<boolean> {
