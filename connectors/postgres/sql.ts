@@ -18,7 +18,8 @@ export function qualified(schema: string, table: string): string {
 
 /**
  * What both ends pin in every transaction, so that the same text means the same value whatever the
- * server, the database or the role has set. Joined into one message with `begin`.
+ * server, the database or the role has set, and so that whoever dies or freezes between two messages
+ * gives up its locks after so long. Joined into one message with `begin`.
  */
 export const pins = [
   `set local datestyle = 'ISO, YMD'`,
@@ -28,8 +29,10 @@ export const pins = [
   `set local bytea_output = 'hex'`,
   `set local xmloption = 'content'`,
   `set local array_nulls = on`,
+  `set local quote_all_identifiers = off`,
   `set local client_encoding = 'UTF8'`,
   `set local statement_timeout = 0`,
+  `set local idle_in_transaction_session_timeout = '30s'`,
 ].join('; ');
 
 /**
