@@ -5,6 +5,7 @@ import {
   afterSlice,
   catchUpWindow,
   isLastSlice,
+  mainWindow,
   nextWatermark,
   planLoad,
   type LoadDecision,
@@ -362,6 +363,42 @@ describe('the last slice of a pass', () => {
   });
 });
 
+describe('the window of the main pass', () => {
+  const increment: LoadDecision = {
+    mode: 'merge',
+    window: { after: at(8), upTo: undefined },
+    continues: false,
+    watermark: at(8),
+    isExplicit: false,
+    startBound: at(3),
+  };
+  function check(
+    changes: Partial<LoadDecision>,
+    watermark: string | undefined,
+    after: string | undefined,
+  ) {
+    const decision = { ...increment, ...changes };
+    const load = { decision, progress: { ...progress, watermark }, lookbackSeconds: 0 };
+    expect(mainWindow(load)).toEqual({ ...decision.window, after });
+  }
+
+  test('begins at the watermark of the destination that is written', () => {
+    check({}, at(8), at(8));
+    check({}, at(7), at(7));
+  });
+
+  test('begins nowhere below the start bound', () => {
+    check({}, at(2), at(3));
+    check({}, undefined, at(3));
+    check({ startBound: undefined }, undefined, undefined);
+  });
+
+  test('is as planned where it is explicit, or a copy of everything', () => {
+    check({ isExplicit: true }, at(7), at(8));
+    check({ mode: 'replace' }, at(7), at(8));
+  });
+});
+
 describe('the watermark after a load', () => {
   const whole: LoadDecision = {
     mode: 'merge',
@@ -420,6 +457,10 @@ describe('the watermark after a load', () => {
     check({ decision: explicit(at(9), undefined) }, at(8));
     check({ decision: explicit(at(3), at(8)) }, at(8));
     check({ decision: explicit(at(3), at(4)) }, at(8));
+  });
+
+  test('is not moved by an explicit window over what an older copy of the destination lacks', () => {
+    check({ before: at(5), decision: { ...explicit(at(7), undefined), watermark: at(8) } }, at(5));
   });
 
   test('is not moved past rows of the lookback that an explicit window left out', () => {

@@ -45,6 +45,8 @@ export interface LoadDecision {
   /** The watermark from which this run counts rows as new; undefined: all are. */
   readonly watermark: InstantText | undefined;
   readonly isExplicit: boolean;
+  /** Of a merge: no row from before it is read. */
+  readonly startBound?: InstantText | undefined;
 }
 
 /**
@@ -62,10 +64,11 @@ export function planLoad(request: PlanRequest): LoadDecision {
     return planReplace(request, isExplicit && record?.loadIdentity === undefined);
   }
   checkTable(request);
-  const window = isExplicit
-    ? explicitWindow
-    : { after: incrementalStart(record.watermark, request), upTo: undefined };
-  return { mode: 'merge', window, continues: false, watermark: record.watermark, isExplicit };
+  const { watermark } = record;
+  const bound = startBound(request);
+  const after = incrementalStart({ watermark, startBound: bound, ...request });
+  const window = isExplicit ? explicitWindow : { after, upTo: undefined };
+  return { mode: 'merge', window, continues: false, watermark, isExplicit, startBound: bound };
 }
 
 /** A table under another name is another copy: a rename is a removal and an addition. */
@@ -85,11 +88,34 @@ function startBound({ startBoundEpochSeconds: seconds }: PlanRequest): InstantTe
   return seconds === undefined ? undefined : instantFromMicros(BigInt(seconds) * 1_000_000n);
 }
 
-function incrementalStart(watermark: InstantText | undefined, request: PlanRequest) {
-  // The start bound holds for every read, or the lookback would fetch rows from before it.
-  const start =
-    watermark === undefined ? undefined : minusSeconds(watermark, request.lookbackSeconds);
-  return later(start, startBound(request));
+/** The start bound holds for every read, or the lookback would fetch rows from before it. */
+function incrementalStart(from: {
+  readonly watermark: InstantText | undefined;
+  readonly lookbackSeconds: number;
+  readonly startBound: InstantText | undefined;
+}): InstantText | undefined {
+  const { watermark, lookbackSeconds } = from;
+  const start = watermark === undefined ? undefined : minusSeconds(watermark, lookbackSeconds);
+  return later(start, from.startBound);
+}
+
+/**
+ * The window of the main pass. An increment begins at the watermark of the destination that is written,
+ * which may have been put back to an older copy since the plan was made.
+ */
+export function mainWindow(load: {
+  readonly decision: LoadDecision;
+  readonly progress: LoadProgress;
+  readonly lookbackSeconds: number;
+}): Window {
+  const { mode, window, isExplicit, startBound: bound } = load.decision;
+  if (mode === 'replace' || isExplicit) return window;
+  const { watermark } = load.progress;
+  const { lookbackSeconds } = load;
+  return {
+    after: incrementalStart({ watermark, lookbackSeconds, startBound: bound }),
+    upTo: undefined,
+  };
 }
 
 /** A first load goes on in a later transfer of the same copy; a refresh only within its own transfer. */
@@ -199,8 +225,7 @@ export function nextWatermark(load: {
   readonly lookbackSeconds: number;
 }): InstantText | undefined {
   const { decision, fence, progress } = load;
-  if (decision.isExplicit && !reachesPast(decision, load.lookbackSeconds))
-    return progress.watermark;
+  if (decision.isExplicit && !reachesPast(load)) return progress.watermark;
   const { after, upTo } = decision.window;
   // While nothing has landed the start of the window stands for it; it may lie in the future.
   const landed = progress.greatest ?? after;
@@ -208,10 +233,15 @@ export function nextWatermark(load: {
   return later(reached, progress.watermark);
 }
 
-function reachesPast({ window, watermark }: LoadDecision, lookbackSeconds: number): boolean {
-  const { after, upTo } = window;
+function reachesPast(load: {
+  readonly decision: LoadDecision;
+  readonly progress: LoadProgress;
+  readonly lookbackSeconds: number;
+}): boolean {
+  const { after, upTo } = load.decision.window;
+  const { watermark } = load.progress;
   if (watermark === undefined) return after === undefined;
-  const start = minusSeconds(watermark, lookbackSeconds);
+  const start = minusSeconds(watermark, load.lookbackSeconds);
   const startsBelow = after === undefined || compareInstants(after, start) <= 0;
   return startsBelow && (upTo === undefined || compareInstants(upTo, watermark) > 0);
 }

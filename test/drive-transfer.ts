@@ -17,6 +17,7 @@ import {
   afterSlice,
   catchUpWindow,
   isLastSlice,
+  mainWindow,
   nextWatermark,
   planLoad,
   type LoadDecision,
@@ -47,6 +48,8 @@ export interface Transfer {
   readonly attemptsMax?: number;
   /** Called when a batch has been read: the source goes on living. */
   readonly onBatch?: () => void;
+  /** Attempts of these steps were given up for dead and live on beside their successors. */
+  readonly undeadSteps?: readonly number[];
 }
 
 interface Plan {
@@ -74,11 +77,26 @@ export async function driveTransfer(route: Route, transfer: Transfer): Promise<R
   const plan = await repeat(run, () => makePlan(run));
   await repeat(run, () => evolve(run, plan.decision.mode === 'merge'));
   for (let step = 1; ; step += 1) {
-    const slice = await repeat(run, (attempt) => copySlice(run, plan, { step, attempt }));
+    const copy = (attempt: number) => copySlice(run, plan, { step, attempt });
+    const slice = transfer.undeadSteps?.includes(step)
+      ? await besideUndead(run, copy)
+      : await repeat(run, copy);
     if (slice === 'go_on') continue;
     if (slice !== 'publish') return slice;
     await repeat(run, () => evolve(run, true));
     return repeat(run, (attempt) => publish(run, plan, { step: step + 1, attempt }));
+  }
+}
+
+/** What the first attempt answers is not heard any more; that it ends in some way we know is all we ask. */
+async function besideUndead<T>(run: Run, step: (attempt: number) => Promise<T>): Promise<T> {
+  const undead = step(1).catch((error: unknown) => {
+    if (!(error instanceof Failure)) throw error;
+  });
+  try {
+    return await repeat(run, (attempt) => step(attempt + 1));
+  } finally {
+    await undead;
   }
 }
 
@@ -174,7 +192,7 @@ async function copySlice(run: Run, plan: Plan, rank: Rank): Promise<'go_on' | 'p
   const opened = load.progress;
   const window =
     opened.pass === 0
-      ? decision.window
+      ? mainWindow({ decision, progress: opened, lookbackSeconds })
       : must(
           catchUpWindow({ progress: opened, window: decision.window, lookbackSeconds }),
           'window',

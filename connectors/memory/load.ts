@@ -24,7 +24,9 @@ export class MemoryLoad implements Load {
   }
 
   get progress(): LoadProgress {
-    const stored = must(this.store.snapshot().loads.get(this.plan.modelId), 'load');
+    const stored = this.store.snapshot().loads.get(this.plan.modelId);
+    // Gone where the store was put back to before this load was opened.
+    if (stored === undefined) throw fenced();
     const { unfinished, finished } = stored;
     // A load that has finished never asks for a catch-up of its repeat.
     const state = unfinished ?? { ...must(finished, 'finished load').state, attempts: 1 };
