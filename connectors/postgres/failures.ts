@@ -116,6 +116,7 @@ const destinationMeanings: Readonly<Record<string, Meaning>> = {
     says: 'The destination accepts no writes at the moment',
   },
   P0001: { kind: 'schema_conflict', says: 'A trigger of the destination refuses a row' },
+  '55000': { kind: 'schema_conflict', says: 'A view at the destination stands where a table was' },
   '22P05': {
     kind: 'value_refused',
     says: 'A text holds a character that the destination cannot store',
@@ -133,7 +134,7 @@ function common(state: string, side: Side): Meaning | undefined {
     case '42501':
       return { kind: of.denied, says: `The login of the ${side} lacks a right` };
     case '53100':
-      return { kind: of.busy, code: 'QUOT', says: `The ${side} has no disk space left` };
+      return { kind: of.busy, code: 'QUOT', says: `The ${side} has no disk space left: make room there` };
     case '57P01':
     case '57P02':
     case '57P03':

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { logicalTypes } from '../../domain/data-type.ts';
 import { Failure } from '../../domain/failure.ts';
-import { compareInstants, later } from '../../domain/instant.ts';
+import { compareInstants, instantMicros, later } from '../../domain/instant.ts';
 import {
   loadModes,
   type Cursor,
@@ -15,7 +15,7 @@ import { qualified } from './sql.ts';
 import { hasRelation, loadTable } from './tables.ts';
 
 const count = z.coerce.number().int().min(0);
-const instant = z.string().nullable();
+const instant = z.string().refine(isInstant).nullable();
 
 const LandedTableText = z.object({
   name: z.string(),
@@ -56,7 +56,11 @@ const LoadRow = z.object({
   load_greatest: instant,
   staged_rows: count,
   staged_attempt: count,
-  staged_name: z.string().nullable(),
+  // A table of any other name is not a hidden one of ours: what this names is emptied and dropped.
+  staged_name: z
+    .string()
+    .regex(/^_waybill_copy_[0-9a-f]{16}$/)
+    .nullable(),
   staged_oid: count.nullable(),
   staged_filenode: count.nullable(),
   staged_again_in_step: count.nullable(),
@@ -64,6 +68,16 @@ const LoadRow = z.object({
   published_up_to: z.array(z.string()).nullable(),
 });
 export type LoadRow = z.infer<typeof LoadRow>;
+
+/** The column itself may have been given another type. */
+function isInstant(text: string): boolean {
+  try {
+    instantMicros(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** All columns, to be selected or returned under the pinned settings. */
 export const loadRowColumns = Object.keys(LoadRow.shape).join(', ');
