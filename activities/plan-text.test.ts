@@ -41,8 +41,8 @@ test.each([
 });
 
 describe('the line for the Temporal UI', () => {
-  test('of an incremental run', () => {
-    expect(summarisePlan(planOf())).toBe('merge from 2026-01-02T03:04:05.678Z');
+  test('of an incremental run keeps the stamps of rows to itself', () => {
+    expect(summarisePlan(planOf())).toBe('merge from the watermark');
   });
 
   test('of a load that goes on', () => {

@@ -1,6 +1,6 @@
 import { instantMicros, type InstantText } from '../domain/instant.ts';
 import type { Fence } from '../domain/load.ts';
-import type { StoredPlan } from '../domain/plan.ts';
+import type { LoadDecision, StoredPlan } from '../domain/plan.ts';
 
 /** An instant for people and clients; an infinite or far one is left out. */
 export function rfc3339(instant: InstantText | undefined): string | undefined {
@@ -9,10 +9,17 @@ export function rfc3339(instant: InstantText | undefined): string | undefined {
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
-/** One line for the Temporal UI. */
+/**
+ * One line for the Temporal UI. Without the watermark, which may be the last-modified value of a row: no row
+ * value enters Temporal.
+ */
 export function summarisePlan({ decision }: StoredPlan): string {
-  const { mode, window, continues } = decision;
-  const from = rfc3339(window.after) ?? 'the beginning';
+  const { watermark, isExplicit } = decision;
+  return summarise(decision, watermark === undefined || isExplicit ? undefined : 'the watermark');
+}
+
+function summarise({ mode, window, continues }: LoadDecision, start?: string): string {
+  const from = start ?? rfc3339(window.after) ?? 'the beginning';
   const to = window.upTo === undefined ? '' : ` to ${rfc3339(window.upTo) ?? 'the end'}`;
   return `${continues ? 'continued ' : ''}${mode} from ${from}${to}`;
 }
@@ -25,7 +32,7 @@ export function describePlan(modelName: string, plan: StoredPlan): string[] {
       ? ''
       : ` (the watermark less ${lookbackSeconds} s)`;
   return [
-    `${modelName}: ${summarisePlan(plan)}${lookback}, as ${plan.encoding}.`,
+    `${modelName}: ${summarise(decision)}${lookback}, as ${plan.encoding}.`,
     ...describeFence(modelName, fence),
   ];
 }

@@ -43,7 +43,7 @@ export interface PlannedModel {
   readonly mustEvolve: boolean;
   /** Upper bound of the window as RFC 3339, where it has one. */
   readonly windowEnd: string | undefined;
-  /** One line for people: `merge from 2026-01-02T03:04:05Z`. */
+  /** One line for people: `merge from the watermark`. */
   readonly summary: string;
 }
 

@@ -12,7 +12,7 @@ export async function exportHistories(client: Client): Promise<string> {
 }
 
 /** `JSON.stringify` meets buffers as what their `toJSON` makes of them. */
-function openBytes(_name: string, value: unknown): unknown {
+export function openBytes(_name: string, value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
   if (isBufferJson(value)) return Buffer.from(value.data).toString('utf8');
   return typeof value === 'bigint' ? String(value) : value;
