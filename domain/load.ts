@@ -44,10 +44,12 @@ export type LoadMode = (typeof loadModes)[number];
 
 /**
  * How rows look on the wire between the two ends. Every connector speaks `copy_text`: the text of COPY over
- * canonical values. `copy_binary` is the binary form of the one Postgres type that each logical type lands
- * as (`string` is text, `timestamp` is timestamptz, …), so it needs a source that can cast to it exactly.
+ * canonical values. The others are the messages of Postgres' own protocol with one row in each, which go from
+ * server to server as they are: `copy_text_messages` holds the same text, `copy_binary_messages` the binary
+ * form of the one Postgres type that each logical type lands as (`string` is text, `timestamp` is
+ * timestamptz, …), so it needs a source that can cast to it exactly.
  */
-export const encodings = ['copy_text', 'copy_binary'] as const;
+export const encodings = ['copy_text', 'copy_text_messages', 'copy_binary_messages'] as const;
 export type Encoding = (typeof encodings)[number];
 
 export interface LandedColumn {

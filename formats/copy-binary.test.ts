@@ -1,40 +1,28 @@
 import { expect, test } from 'vitest';
-import { cutCopyBinary } from './copy-binary.ts';
-import type { BinaryCursorType } from './binary-value.ts';
+import { Failure } from '../domain/failure.ts';
+import { binaryFields } from './copy-binary.ts';
 
-const header = `${Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1').toString('hex')}${'00'.repeat(8)}`;
+const row = (hex: string) => Buffer.from(hex, 'hex');
 
-async function cut(hex: string, cursorTypes: BinaryCursorType[] = ['int2']) {
-  async function* stream(): AsyncGenerator<Buffer> {
-    yield Buffer.from(hex, 'hex');
-  }
-  return Array.fromAsync(
-    cutCopyBinary(stream(), { batchBytesMax: 1e6, batchRowsMax: 1e6, cursorTypes }),
-  );
-}
-
-test('no rows are 21 bytes and no batch', async () => {
-  expect(await cut(`${header}ffff`)).toEqual([]);
+test('the first fields of a row are read, null among them', () => {
+  expect(
+    binaryFields(row('0003 00000002 002a ffffffff 00000001 61'.replaceAll(' ', '')), [
+      'int2',
+      'text',
+    ]),
+  ).toEqual(['42', null]);
 });
 
-test('rows of no fields and null fields are rows', async () => {
-  expect(await cut(`${header}00000000ffff`, [])).toMatchObject([{ rows: 2, cursor: [] }]);
-  expect(await cut(`${header}0001ffffffffffff`)).toMatchObject([
-    { rows: 1, bytes: 27, cursor: [null] },
-  ]);
-});
+test.each(['0001', '0001000000', '000100000008 00000000'.replace(' ', '')])(
+  'fields that go on after the bytes given are told from fields that do not: %s',
+  (hex) => {
+    expect(binaryFields(row(hex), ['int8'])).toBeUndefined();
+  },
+);
 
 test.each([
-  ['another signature', '00'.repeat(19)],
-  ['flags in the header', `${header.slice(0, 22)}00010000${'00'.repeat(4)}ffff`],
-  ['an impossible field count', `${header}fffe`],
-  ['an impossible field length', `${header}0001fffffffe`],
-  ['bytes after the trailer', `${header}ffff00`],
-  ['a value of another length than its type', `${header}0001000000010affff`],
-])('%s is refused', async (_what, hex) => {
-  await expect(cut(hex)).rejects.toMatchObject({ kind: 'unclassified' });
-});
-
-test('a length beyond the limit is refused before any of it arrives', async () => {
-  await expect(cut(`${header}00017fffffff`)).rejects.toMatchObject({ kind: 'limit_reached' });
+  ['a row with fewer fields than its cursor', '0000'],
+  ['a value of another length than its type', '0001000000010a'],
+])('%s is refused', (_what, hex) => {
+  expect(() => binaryFields(row(hex), ['int2'])).toThrow(Failure);
 });

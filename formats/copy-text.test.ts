@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../domain/failure.ts';
-import { cutCopyText, encodeCopyTextRow, parseCopyTextRows } from './copy-text.ts';
+import { encodeCopyTextRow, parseCopyTextRows, textFields } from './copy-text.ts';
 
 const hard = [
   '',
@@ -65,21 +65,22 @@ describe('what no server sends is refused without being repeated', () => {
     },
   );
 
-  test('bytes that are not UTF-8, in a row or in a cursor', async () => {
+  test('bytes that are not UTF-8, in a row or in a cursor', () => {
     const bytes = Buffer.from([0x61, 0xff, 0x0a]);
     expect(() => parseCopyTextRows(bytes)).toThrow(Failure);
-    async function* stream(): AsyncGenerator<Buffer> {
-      yield bytes;
-    }
-    const batches = cutCopyText(stream(), { batchBytesMax: 9, batchRowsMax: 9, cursorFields: 1 });
-    await expect(batches.next()).rejects.toThrow(Failure);
+    expect(() => textFields(bytes, 1)).toThrow(Failure);
   });
 });
 
-test('a cursor of no fields is allowed, for rows of no columns too', async () => {
-  async function* stream(): AsyncGenerator<Buffer> {
-    yield Buffer.from('\n\n');
-  }
-  const batches = cutCopyText(stream(), { batchBytesMax: 9, batchRowsMax: 9, cursorFields: 0 });
-  expect(await Array.fromAsync(batches)).toMatchObject([{ rows: 2, bytes: 2, cursor: [] }]);
+test('the first fields of a row are read, null among them', () => {
+  expect(textFields(Buffer.from('a\\tb\t\\N\tthird\n'), 2)).toEqual(['a\tb', null]);
+  expect(textFields(Buffer.from('a\n'), 1)).toEqual(['a']);
+});
+
+test('fields that go on after the bytes given are told from fields that do not', () => {
+  expect(textFields(Buffer.from('a\tbegun'), 2)).toBeUndefined();
+});
+
+test('a row with fewer fields than its cursor is refused', () => {
+  expect(() => textFields(Buffer.from('a\n'), 2)).toThrow(Failure);
 });

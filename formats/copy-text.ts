@@ -1,38 +1,14 @@
 import { Failure } from '../domain/failure.ts';
 import { must } from '../lib/must.ts';
-import { cutRows, type CutBatch, type CutLimits, type RowScanner } from './cut-rows.ts';
 
 const newline = 0x0a;
 const tab = 0x09;
-const none = Buffer.alloc(0);
 
 /**
- * Cuts a stream of Postgres' COPY text format. In this format the byte 0x0A is a row border wherever it
- * stands, so nothing is parsed but the `cursorFields` first fields of each batch's last row. Holds for
- * client encodings in which 0x0A and 0x5C are never the second byte of a character: UTF8 is one.
+ * The first fields of a row as values; undefined where they go on after the bytes given.
+ * @throws Failure `unclassified`
  */
-export function cutCopyText(
-  stream: AsyncIterable<Buffer>,
-  options: CutLimits & { readonly cursorFields: number },
-): AsyncGenerator<CutBatch, void, undefined> {
-  return cutRows(stream, textScanner(options.cursorFields), options);
-}
-
-function textScanner(cursorFields: number): RowScanner {
-  return {
-    header: none,
-    trailer: none,
-    skipHeader: () => 0,
-    rowEnd(chunk, from) {
-      const at = chunk.indexOf(newline, from);
-      return at === -1 ? -1 : at + 1;
-    },
-    isEnd: (rest) => rest.length === 0,
-    cursor: (prefix) => firstFields(prefix, cursorFields),
-  };
-}
-
-function firstFields(row: Buffer, count: number): (string | null)[] | undefined {
+export function textFields(row: Buffer, count: number): (string | null)[] | undefined {
   const fields: (string | null)[] = [];
   let start = 0;
   while (fields.length < count) {

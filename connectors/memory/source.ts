@@ -3,7 +3,8 @@ import { Failure } from '../../domain/failure.ts';
 import { compareInstants, earlier } from '../../domain/instant.ts';
 import type { Cursor, Encoding, Fence } from '../../domain/load.ts';
 import type { Relation, SharedColumn, SharedTable } from '../../domain/model.ts';
-import { cutCopyText, encodeCopyTextRow } from '../../formats/copy-text.ts';
+import { encodeCopyTextRow } from '../../formats/copy-text.ts';
+import { must } from '../../lib/must.ts';
 import type { Batch, Finding, ReadRequest, Source, SourceColumn } from '../connector.ts';
 import type { MemoryStore, MemoryTable, Row } from './store.ts';
 
@@ -54,16 +55,16 @@ export class MemorySource implements Source {
 
   async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<Batch, void, undefined> {
     const rows = selectRows(findTable(this.logIn(), request.relation), request);
-    const { batchBytesMax, batchRowsMax, key } = request;
-    const limits = { batchBytesMax, batchRowsMax, cursorFields: 1 + key.length };
-    let given = 0;
-    for await (const cut of cutCopyText(encodeRows(rows, request.columns), limits)) {
+    for (const batch of batchRows(rows, request)) {
       if (signal.aborted) throw new Failure('cancelled', 'The transfer was cancelled.');
-      const deltaRows = rows
-        .slice(given, given + cut.rows)
-        .filter((row) => isNew(row, request)).length;
-      given += cut.rows;
-      yield { ...cut, deltaRows, cursor: toCursor(cut.cursor) };
+      const chunks = batch.map((row) => encodeRow(row, request));
+      yield {
+        chunks,
+        bytes: bytesOf(chunks),
+        rows: batch.length,
+        deltaRows: batch.filter((row) => isNew(row, request)).length,
+        cursor: cursorOf(must(batch.at(-1), 'a row'), request),
+      };
     }
   }
 
@@ -160,18 +161,35 @@ function isNew(row: Row, { lastModified, deltaAfter }: ReadRequest): boolean {
   return compareInstants(value, deltaAfter) > 0;
 }
 
-async function* encodeRows(
-  rows: readonly Row[],
-  columns: readonly SharedColumn[],
-): AsyncGenerator<Buffer, void, undefined> {
+function* batchRows(rows: readonly Row[], request: ReadRequest): Generator<Row[]> {
+  let batch: Row[] = [];
+  let bytes = 0;
   for (const row of rows) {
-    yield encodeCopyTextRow(columns.map(({ nameInSource }) => row[nameInSource] ?? null));
+    const { length } = encodeRow(row, request);
+    const isFull = batch.length >= request.batchRowsMax || bytes + length > request.batchBytesMax;
+    if (isFull && batch.length > 0) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(row);
+    bytes += length;
   }
+  if (batch.length > 0) yield batch;
 }
 
-function toCursor([lastModified, ...key]: readonly (string | null)[]): Cursor {
-  const isWhole = (values: readonly (string | null)[]): values is string[] =>
-    !values.includes(null);
-  if (typeof lastModified === 'string' && isWhole(key)) return { lastModified, key };
+function encodeRow(row: Row, { columns }: ReadRequest): Buffer {
+  return encodeCopyTextRow(columns.map(({ nameInSource }) => row[nameInSource] ?? null));
+}
+
+function bytesOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0);
+}
+
+function cursorOf(row: Row, { lastModified, key }: ReadRequest): Cursor {
+  const values = key.map(({ nameInSource }) => row[nameInSource] ?? null);
+  const at = row[lastModified.nameInSource];
+  const isWhole = (all: readonly (string | null)[]): all is string[] => !all.includes(null);
+  if (typeof at === 'string' && isWhole(values)) return { lastModified: at, key: values };
   throw new Failure('source_mismatch', 'The key of a row is null at the source.', { code: 'KEYS' });
 }

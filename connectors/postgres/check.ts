@@ -1,4 +1,5 @@
 import { toFailure, type Failure } from '../../domain/failure.ts';
+import { wrapInMessages } from '../../formats/copy-messages.ts';
 import type { Finding } from '../connector.ts';
 import type { DestinationSettings, SourceSettings } from './declaration.ts';
 import type { LazySession } from './lazy-session.ts';
@@ -138,7 +139,7 @@ function loadSteps(
       attempt: async () => {
         await session.copyIn(
           ['copy pg_temp._waybill_check from stdin'],
-          [Buffer.from('1\tx\n')],
+          wrapInMessages([Buffer.from('1\tx\n')]),
           {},
         );
         await session.script([

@@ -72,7 +72,7 @@ async function attempt(
       going,
     );
     const { resumeAfter } = load.progress;
-    const request = ends.request(table, { resumeAfter, batchRowsMax: 200, encoding: 'copy_text' });
+    const request = ends.request(table, { resumeAfter, batchRowsMax: 200 });
     for await (const batch of source.read(request, going)) await load.write(batch, going);
     await load.finish(ends.close(), going);
     return undefined;

@@ -1,6 +1,12 @@
 import type { LiveTable } from '../../domain/evolution.ts';
 import { Failure } from '../../domain/failure.ts';
-import type { Encoding, LandedTable, LoadPlan, LoadRecord } from '../../domain/load.ts';
+import {
+  encodings,
+  type Encoding,
+  type LandedTable,
+  type LoadPlan,
+  type LoadRecord,
+} from '../../domain/load.ts';
 import type { Destination, Finding, Load, Reach, SchemaChange } from '../connector.ts';
 import { checkDestination } from './check.ts';
 import { DestinationSettings } from './declaration.ts';
@@ -38,9 +44,7 @@ class PostgresDestination implements Destination {
 
   /** Rows are staged in tables of our own making, so the types are always the ones that binary needs. */
   accepts(_table: LandedTable, offered: readonly Encoding[]): Encoding {
-    const known = offered.find(
-      (encoding) => encoding === 'copy_binary' || encoding === 'copy_text',
-    );
+    const known = offered.find((encoding) => encodings.includes(encoding));
     if (known !== undefined) return known;
     throw new Failure(
       'type_unsupported',

@@ -10,6 +10,7 @@ import {
   columnDefinitions,
   copyStatement,
   lookupSettings,
+  messagesOf,
   upsertStatement,
   wireColumnsOf,
   writerSettings,
@@ -51,7 +52,7 @@ export class MergeLoad implements Load {
     const context = { table: plan.table.name, columns: plan.wireColumns };
     const rowsChanged = await session.rollingBack(async () => {
       // The rows come before the lock on the checkpoint: a writer that freezes meanwhile blocks nobody.
-      await session.copyIn(this.stage, batch.chunks, context);
+      await session.copyIn(this.stage, messagesOf(batch, plan), context);
       await this.checkpoint.setValues(batchValues(batch));
       const check = this.checkpoint.changeStatement(batchAssignments(this.progress));
       const results = await session.script(

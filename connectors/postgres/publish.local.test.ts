@@ -41,14 +41,14 @@ describe.each([
     expect(landed).toEqual(expected);
   }
 
-  const refresh = { transferId: 'refresh', encoding: 'copy_binary' } as const;
+  const refresh = { transferId: 'refresh', encoding: 'copy_binary_messages' } as const;
 
   async function write(plan: Partial<LoadPlan>, from?: Batch['cursor']): Promise<void> {
     await using source = ends.openSource();
     await using destination = ends.openDestination();
     const load = await destination.open(ends.plan(table, { ...refresh, ...plan }), going);
     const request = ends.request(table, {
-      encoding: 'copy_binary',
+      encoding: 'copy_binary_messages',
       resumeAfter: from,
       batchRowsMax: 50_000,
     });
@@ -69,7 +69,7 @@ describe.each([
   };
 
   test('a killed refresh goes on at its last range, and no reader misses a row that stays', async () => {
-    await ends.land(table, { encoding: 'copy_binary' });
+    await ends.land(table, { encoding: 'copy_binary_messages' });
     await ends.source.query(
       `delete from things where id % 3 = 0; update things set note = 'new' where id % 5 = 0`,
     );

@@ -7,7 +7,7 @@ import { must } from '../../lib/must.ts';
 import type { Batch, ReadRequest, Tenant } from '../connector.ts';
 import { checkedColumn, columnOf, type CatalogTable } from './catalog.ts';
 import { quote, setting } from './sql.ts';
-import { isResumable, readExpression } from './type-table.ts';
+import { formatOf, isResumable, readExpression } from './type-table.ts';
 
 /** The statement of one read, and the settings that its conditions look at. */
 export interface ReadStatement {
@@ -48,11 +48,10 @@ export function readableEncodings(
   });
   const hasAll = model.columns.every((column) => {
     const { read } = checkedColumn(table, column);
-    return (
-      readExpression(read, column.type, { encoding: 'copy_binary', column: 'x' }) !== undefined
-    );
+    return readExpression(read, column.type, { format: 'binary', column: 'x' }) !== undefined;
   });
-  return hasCursor && hasAll ? ['copy_binary', 'copy_text'] : ['copy_text'];
+  const text: Encoding[] = ['copy_text_messages', 'copy_text'];
+  return hasCursor && hasAll ? ['copy_binary_messages', ...text] : text;
 }
 
 /**
@@ -61,12 +60,12 @@ export function readableEncodings(
  */
 export function buildRead(table: CatalogTable, request: ReadRequest): ReadStatement {
   const settings = new Map<string, string>();
-  const { encoding } = request;
+  const format = formatOf(request.encoding);
   const selected = request.columns.map((column) => {
     const { read } = checkedColumn(table, column);
     const reference = `q.${quote(column.nameInSource)}`;
     return must(
-      readExpression(read, column.type, { encoding, column: reference }),
+      readExpression(read, column.type, { format, column: reference }),
       'an encoding that was offered',
     );
   });
@@ -80,7 +79,6 @@ export function buildRead(table: CatalogTable, request: ReadRequest): ReadStatem
   const query =
     /*sql*/ `select ${selected.join(', ')} from ${table.sqlName} q ` +
     `where ${conditions.join(' and ')} order by ${order.join(', ')}`;
-  const format = encoding === 'copy_binary' ? 'binary' : 'text';
   const { declared } = columnOf(table, request.tenant.column).read;
   const tenantCast = /*sql*/ `select ${isTenant(`(${setting('tenant')}::${declared})`)} as is_exact`;
   return { copy: /*sql*/ `copy (${query}) to stdout (format ${format})`, settings, tenantCast };
@@ -107,10 +105,13 @@ function tenantConditions(
   ];
 }
 
-/** By bytes. Every name is qualified: a search path must not put other comparisons in place of these. */
+/**
+ * By bytes. Every name is qualified: a search path must not put other comparisons in place of these. The
+ * setting stands in a subquery, which is evaluated once and not for each row.
+ */
 function isTenant(value: string): string {
   const exact = (text: string) => `${text} collate pg_catalog."C"`;
-  const id = exact(setting('tenant'));
+  const id = exact(`(select ${setting('tenant')})`);
   return `${exact(`${value}::pg_catalog.text`)} operator(pg_catalog.=) ${id}`;
 }
 

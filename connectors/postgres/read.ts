@@ -1,16 +1,17 @@
 import { Failure } from '../../domain/failure.ts';
 import { compareInstants, type InstantText } from '../../domain/instant.ts';
+import type { Cursor, Encoding } from '../../domain/load.ts';
 import type { SharedColumn } from '../../domain/model.ts';
-import { binaryValueText } from '../../formats/binary-value.ts';
-import { cutCopyBinary } from '../../formats/copy-binary.ts';
-import { cutCopyText } from '../../formats/copy-text.ts';
-import type { CutBatch } from '../../formats/cut-rows.ts';
+import { binaryFields } from '../../formats/copy-binary.ts';
+import { messageBodies, prefixBytesMax, type CutBatch } from '../../formats/copy-messages.ts';
+import { textFields } from '../../formats/copy-text.ts';
 import { must } from '../../lib/must.ts';
 import type { Batch, ReadRequest } from '../connector.ts';
 import { nameOf, type CatalogTable } from './catalog.ts';
 import { binaryCursorTypeOf, buildRead } from './read-statement.ts';
 import type { Session } from './session.ts';
 import { setSettings } from './sql.ts';
+import { formatOf } from './type-table.ts';
 
 /**
  * Measured: without these two the planner sorts all that remains of the tenant for each slice anew,
@@ -77,27 +78,16 @@ async function checkPosition(session: Session, position: string | undefined): Pr
 }
 
 async function* cut(session: Session, copy: string, request: ReadRequest): AsyncGenerator<Batch> {
-  const { bytes, rowCount } = session.copyOut(copy);
-  const verifyEnd = async (rows: number) => {
-    if (rows !== (await rowCount))
-      throw new Failure('source_unreachable', 'The source sent fewer rows than it counted.');
-  };
-  const { batchBytesMax, batchRowsMax } = request;
-  const limits = { batchBytesMax, batchRowsMax, verifyEnd };
-  const cursorColumns = [request.lastModified, ...request.key];
-  const batches =
-    request.encoding === 'copy_binary'
-      ? cutCopyBinary(bytes, { ...limits, cursorTypes: cursorColumns.map(binaryCursorTypeOf) })
-      : cutCopyText(bytes, { ...limits, cursorFields: cursorColumns.length });
+  const { batchBytesMax, batchRowsMax, encoding } = request;
+  const limits = { format: formatOf(encoding), batchBytesMax, batchRowsMax };
   let before = request.resumeAfter?.lastModified ?? request.window.after;
   try {
-    for await (const batch of batches) {
-      const cursor = cursorOf(batch, request.key);
-      yield {
-        ...batch,
-        cursor,
-        deltaRows: countDelta(batch, { before, last: cursor.lastModified }, request),
-      };
+    for await (const cut of session.copyOut(copy, limits)) {
+      const cursor = cursorOf(cut, request);
+      const deltaRows = countDelta(cut, { before, last: cursor.lastModified }, request);
+      const chunks =
+        encoding === 'copy_text' ? [Buffer.concat([...messageBodies(cut.chunks)])] : cut.chunks;
+      yield { chunks, bytes: cut.bytes, rows: cut.rows, cursor, deltaRows };
       before = cursor.lastModified;
     }
   } catch (error) {
@@ -108,19 +98,28 @@ async function* cut(session: Session, copy: string, request: ReadRequest): Async
   }
 }
 
-function cursorOf(batch: CutBatch, keyColumns: readonly SharedColumn[]): Batch['cursor'] {
-  const [lastModified, ...key] = batch.cursor;
-  const nameless = keyColumns.find((_, index) => key[index] === null);
+function cursorOf({ lastRow }: CutBatch, { lastModified, key, encoding }: ReadRequest): Cursor {
+  const columns = [lastModified, ...key];
+  const fields = firstFields(lastRow, columns, encoding);
+  if (fields === undefined) {
+    const sentence = `Key and last-modified value are longer than ${prefixBytesMax} bytes.`;
+    throw new Failure('limit_reached', sentence, { code: 'KEYS' });
+  }
+  const nameless = key.find((_, index) => fields[index + 1] === null);
   if (nameless !== undefined) {
     const name = nameless.nameInSource;
     throw new Failure('source_mismatch', `Key column ${name} is null in a row of the source.`, {
       code: 'KEYS',
     });
   }
-  return {
-    lastModified: must(lastModified, 'a last-modified value'),
-    key: key.map((value) => must(value, 'a key')),
-  };
+  const [at, ...values] = fields.map((value) => must(value, 'a value of the cursor'));
+  return { lastModified: must(at, 'a last-modified value'), key: values };
+}
+
+function firstFields(row: Buffer, columns: readonly SharedColumn[], encoding: Encoding) {
+  return formatOf(encoding) === 'binary'
+    ? binaryFields(row, columns.map(binaryCursorTypeOf))
+    : textFields(row, columns.length);
 }
 
 /** Rows come in order of last-modified, so only a batch that straddles the border has to be looked into. */
@@ -133,30 +132,11 @@ function countDelta(
   if (compareInstants(edges.last, deltaAfter) <= 0) return 0;
   if (edges.before !== undefined && compareInstants(edges.before, deltaAfter) > 0)
     return batch.rows;
-  const bytes = Buffer.concat(batch.chunks);
-  const values =
-    encoding === 'copy_binary' ? binaryFirstFields(bytes, lastModified) : textFirstFields(bytes);
-  let rows = 0;
-  for (const value of values) rows += compareInstants(value, deltaAfter) > 0 ? 1 : 0;
-  return rows;
-}
-
-function* textFirstFields(bytes: Buffer): Generator<InstantText> {
-  for (let start = 0; start < bytes.length; start = bytes.indexOf(0x0a, start) + 1) {
-    const tab = bytes.indexOf(0x09, start);
-    const newline = bytes.indexOf(0x0a, start);
-    yield bytes.toString('latin1', start, tab === -1 ? newline : Math.min(tab, newline));
-  }
-}
-
-const binaryHeaderBytes = 19;
-
-function* binaryFirstFields(bytes: Buffer, column: SharedColumn): Generator<InstantText> {
-  const type = binaryCursorTypeOf(column);
-  let at = binaryHeaderBytes;
-  for (let fields = bytes.readInt16BE(at); fields !== -1; fields = bytes.readInt16BE(at)) {
-    at += 2;
-    yield binaryValueText(type, bytes.subarray(at + 4, at + 4 + bytes.readInt32BE(at)));
-    for (let field = 0; field < fields; field += 1) at += 4 + Math.max(bytes.readInt32BE(at), 0);
-  }
+  const bodies = [...messageBodies(batch.chunks)];
+  // The first and the last of a binary batch are its header and its trailer.
+  const rows = formatOf(encoding) === 'binary' ? bodies.slice(1, -1) : bodies;
+  return rows.filter((row) => {
+    const [value] = must(firstFields(row, [lastModified], encoding), 'a last-modified value');
+    return compareInstants(must(value, 'a last-modified value'), deltaAfter) > 0;
+  }).length;
 }

@@ -15,6 +15,7 @@ import {
   batchAssignments,
   batchValues,
   copyStatement,
+  messagesOf,
   writerSettings,
 } from './writing.ts';
 
@@ -78,7 +79,8 @@ export class ReplaceLoad implements Load, StagedCopy {
     context: { table: string; columns: readonly string[] },
   ): Promise<void> {
     try {
-      await this.checkpoint.session.copyIn(this.stage, batch.chunks, context);
+      const { session, plan } = this.checkpoint;
+      await session.copyIn(this.stage, messagesOf(batch, plan), context);
     } catch (error) {
       if (!(error instanceof Failure) || error.kind !== 'destination_missing') throw error;
       // The hidden table has gone, not the customer's: the next attempt finds that out and begins anew.

@@ -1,19 +1,12 @@
 import { once } from 'node:events';
-import { Readable, type Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Client, QueryResult, QueryResultRow } from 'pg';
-import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { Failure } from '../../domain/failure.ts';
+import type { CutBatch, CutOptions } from '../../formats/copy-messages.ts';
 import { logIn, openSocket, type Access } from './connect.ts';
+import { CopyIn } from './copy-in.ts';
+import { CopyOut } from './copy-out.ts';
 import { toPostgresFailure, type ErrorContext } from './failures.ts';
 import { pins } from './sql.ts';
-
-/** Rows that leave by COPY, and how many the server says there were. */
-export interface CopyOut {
-  readonly bytes: Readable;
-  /** Settles after the last byte. */
-  readonly rowCount: Promise<number>;
-}
 
 const cancelTimeoutMs = 5000;
 const goodbyeTimeoutMs = 2000;
@@ -99,29 +92,19 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  copyOut(text: string): CopyOut {
-    const stream = copyTo(text, { highWaterMark: 1 << 20 });
-    const finished = Promise.withResolvers<number>();
-    finished.promise.catch(() => undefined);
-    watchCommandEnd(stream, () => finished.resolve(stream.rowCount));
-    stream.once('error', (error: unknown) => finished.reject(this.translate(error)));
-    this.client.query(stream);
-    return { bytes: stream, rowCount: finished.promise };
+  /** The rows of a COPY … TO STDOUT as batches. @throws the driver's error, to be translated */
+  copyOut(text: string, options: CutOptions): AsyncGenerator<CutBatch, void, undefined> {
+    return this.client.query(new CopyOut(text, options)).batches();
   }
 
-  /** Sends the bytes to the COPY … FROM STDIN that ends the message. @returns rows taken */
+  /** Sends the messages to the COPY … FROM STDIN that ends the statements. @returns rows taken */
   async copyIn(
     statements: readonly string[],
-    chunks: readonly Buffer[],
+    messages: readonly Buffer[],
     context: Omit<ErrorContext, 'side'>,
   ): Promise<number> {
-    return this.send(async () => {
-      const stream = this.client.query(
-        copyFrom(statements.join(';\n'), { highWaterMark: 1 << 20 }),
-      );
-      await pipeline(Readable.from(chunks, { objectMode: true }), stream as Writable);
-      return stream.rowCount;
-    }, context);
+    const copy = new CopyIn(statements.join(';\n'), messages);
+    return this.send(() => this.client.query(copy).taken, context);
   }
 
   /** Ends the running statement on the server and the connection with it, once the signal is aborted. */
@@ -188,14 +171,4 @@ export class Session implements AsyncDisposable {
     await this.client.end().catch(() => undefined);
     clearTimeout(limit);
   }
-}
-
-/** `CommandComplete` follows the last byte and carries the count; the stream itself ends before it. */
-function watchCommandEnd(stream: object, onEnd: () => void): void {
-  const handlers = stream as { handleCommandComplete(message: unknown): void };
-  const original = handlers.handleCommandComplete.bind(stream);
-  handlers.handleCommandComplete = (message) => {
-    original(message);
-    onEnd();
-  };
 }

@@ -123,14 +123,20 @@ export function fitsOf(type: SourceType): LogicalType[] {
   return order.length === 0 ? fits : order.filter((one) => fits.includes(one));
 }
 
+export type CopyFormat = 'text' | 'binary';
+
+export function formatOf(encoding: Encoding): CopyFormat {
+  return encoding === 'copy_binary_messages' ? 'binary' : 'text';
+}
+
 /** The select expression of a column, or undefined where it cannot be read as that in the encoding. */
 export function readExpression(
   type: SourceType,
   logical: LogicalType,
-  as: { encoding: Encoding; column: string },
+  as: { format: CopyFormat; column: string },
 ): string | undefined {
   const reading = readingsOf(type)[logical];
-  const template = as.encoding === 'copy_binary' ? reading?.binary : reading?.text;
+  const template = reading?.[as.format];
   return template?.replaceAll('%', () => as.column);
 }
 

@@ -1,9 +1,10 @@
 import type { LandedColumn, LandedTable, LoadPlan, LoadProgress } from '../../domain/load.ts';
 import { later } from '../../domain/instant.ts';
+import { wrapInMessages } from '../../formats/copy-messages.ts';
 import { must } from '../../lib/must.ts';
 import type { Batch } from '../connector.ts';
 import { quote, quoteAll, setting } from './sql.ts';
-import { landedTypes } from './type-table.ts';
+import { formatOf, landedTypes } from './type-table.ts';
 
 /** A writer that dies or freezes in the middle of a transaction loses it, and its locks, after so long. */
 export const writerSettings = [
@@ -46,8 +47,12 @@ export function wireColumnsOf(plan: LoadPlan): LandedColumn[] {
 }
 
 export function copyStatement(target: string, plan: LoadPlan): string {
-  const format = plan.encoding === 'copy_binary' ? 'binary' : 'text';
-  return /*sql*/ `copy ${target} (${quoteAll(plan.wireColumns)}) from stdin (format ${format})`;
+  return /*sql*/ `copy ${target} (${quoteAll(plan.wireColumns)}) from stdin (format ${formatOf(plan.encoding)})`;
+}
+
+/** The rows of a batch as the messages that a COPY takes. */
+export function messagesOf(batch: Batch, { encoding }: LoadPlan): readonly Buffer[] {
+  return encoding === 'copy_text' ? wrapInMessages(batch.chunks) : batch.chunks;
 }
 
 export interface Upsert {

@@ -122,7 +122,7 @@ export class Ends implements AsyncDisposable {
       window: { after: undefined, upTo: undefined },
       resumeAfter: undefined,
       deltaAfter: undefined,
-      encoding: 'copy_text',
+      encoding: 'copy_text_messages',
       batchBytesMax: 2 ** 20,
       batchRowsMax: 1000,
       position: undefined,
@@ -145,7 +145,7 @@ export class Ends implements AsyncDisposable {
       window: { after: undefined, upTo: undefined },
       fence: '2026-06-01 00:00:00+00',
       continues: false,
-      encoding: 'copy_text',
+      encoding: 'copy_text_messages',
       epoch: { startedAtMicros: 1, step: 1, attempt: 1 },
       ...changed,
     };
@@ -165,7 +165,7 @@ export class Ends implements AsyncDisposable {
     await using source = this.openSource();
     await using destination = this.openDestination();
     const load = await destination.open(this.plan(table, plan), going);
-    const encoding = plan.encoding ?? 'copy_text';
+    const encoding = plan.encoding ?? 'copy_text_messages';
     for await (const batch of source.read(this.request(table, { encoding, ...request }), going)) {
       await load.write(batch, going);
     }

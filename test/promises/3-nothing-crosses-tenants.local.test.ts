@@ -8,6 +8,7 @@ import { Session } from '../../connectors/postgres/session.ts';
 import type { Source } from '../../connectors/connector.ts';
 import { toFailure } from '../../domain/failure.ts';
 import { encodings, type Encoding } from '../../domain/load.ts';
+import { messageBodies } from '../../formats/copy-messages.ts';
 import { parseCopyTextRows } from '../../formats/copy-text.ts';
 import { directReach, Ends, going, modelOf, settingsOf } from '../harness/postgres-ends.ts';
 
@@ -52,8 +53,7 @@ describe.each([12, 15, 18] as const)('of Postgres %i', (major) => {
     const request = ends.request(table, { tenant: { column: 'tenant', id }, encoding });
     try {
       const batches = await Array.fromAsync(source.read(request, going));
-      const bytes = batches.map(({ chunks }) => Buffer.concat(chunks));
-      return encoding === 'copy_text' ? bytes.flatMap(textIds) : bytes.flatMap(binaryIds);
+      return batches.flatMap(({ chunks }) => idsIn(encoding, chunks));
     } catch (error) {
       expect(toFailure(error)).toMatchObject({ kind: 'source_mismatch', code: 'CONF' });
       return 'refused';
@@ -327,15 +327,15 @@ const nearlyEqual = fc
   .map(([id, some]) => [...new Set([id, ...some.map((change) => change(id))])].filter(storable))
   .filter((ids) => ids.length > 1);
 
-function textIds(bytes: Buffer): string[] {
-  return parseCopyTextRows(bytes).map((fields) => fields[1] ?? '');
+/** Of rows of a timestamptz and an int4. */
+function idsIn(encoding: Encoding, chunks: readonly Buffer[]): string[] {
+  if (encoding === 'copy_text') return textIds(Buffer.concat(chunks));
+  const bodies = [...messageBodies(chunks)];
+  if (encoding === 'copy_text_messages') return textIds(Buffer.concat(bodies));
+  // The first and the last are the header and the trailer.
+  return bodies.slice(1, -1).map((row) => String(row.readInt32BE(row.length - 4)));
 }
 
-/** Rows of a timestamptz and an int4, after the header and before the trailer. */
-function binaryIds(bytes: Buffer): string[] {
-  const rowBytes = 2 + 4 + 8 + 4 + 4;
-  const rows = (bytes.length - 19 - 2) / rowBytes;
-  return Array.from({ length: rows }, (_, row) =>
-    String(bytes.readInt32BE(19 + row * rowBytes + rowBytes - 4)),
-  );
+function textIds(bytes: Buffer): string[] {
+  return parseCopyTextRows(bytes).map((fields) => fields[1] ?? '');
 }

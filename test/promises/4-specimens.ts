@@ -34,7 +34,7 @@ export function specimensOf(major: PostgresMajor): Specimen[] {
   return specimens.filter(({ since = 12 }) => since <= major);
 }
 
-const textOnly: readonly Encoding[] = ['copy_text'];
+const textOnly: readonly Encoding[] = ['copy_text_messages', 'copy_text'];
 
 const specimens: readonly Specimen[] = [
   { type: 'smallint', as: 'integer', values: ['-32768', '32767'] },

@@ -104,7 +104,7 @@ export class Zoo implements AsyncDisposable {
     const name = randomUUID().slice(0, 8);
     const postgres = connectionBlock(from, 'public');
     await api('POST', '/sources', { source: { name, vendor: 'postgres', postgres } });
-    for (const encoding of ['copy_text', 'copy_binary'] as const) {
+    for (const encoding of ['copy_text_messages', 'copy_binary_messages'] as const) {
       const columns = this.columns.filter((one) => travels(one, encoding)).slice(0, -1);
       const model = {
         model_name: `${encoding}_${name}`,
@@ -186,7 +186,7 @@ async function connectPlainly(place: TestPlace): Promise<Client> {
 }
 
 function travels({ encodings }: Specimen, encoding: Encoding): boolean {
-  return encoding === 'copy_text' || encodings === undefined || encodings.includes(encoding);
+  return encodings === undefined || encodings.includes(encoding);
 }
 
 function modelColumns(columns: readonly Column[]): object[] {
