@@ -56,7 +56,7 @@ export const failurePolicies = {
   ),
   source_busy: fault('soon', 'first_party', 'BUSY').remedy('Nothing to do: Waybill tries again.'),
   destination_busy: fault('soon', 'third_party', 'BUSY').remedy(
-    'Nothing to do: Waybill tries again. If it lasts, look for long locks on the table.',
+    'Waybill tries again. If it lasts, look for long locks on the table.',
   ),
   no_progress: fault('soon', 'host', 'TIME').remedy(
     'Look for locks at the destination and for a slow query plan at the source.',
