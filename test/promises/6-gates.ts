@@ -32,7 +32,7 @@ export async function createGate({ database }: Pick<Place, 'database'>): Promise
 }
 
 /** Resolves once a session of the database waits for such a lock. */
-async function waitForLock(sql: Place['sql'], which: string): Promise<void> {
+export async function waitForLock(sql: Place['sql'], which: string): Promise<void> {
   await poll(() => isWaitedFor(sql, which), `Nothing waits for a lock where ${which}.`);
 }
 
