@@ -34,13 +34,7 @@ export async function createReadVendor(system: System): Promise<Vendor & { login
   const vendor = await createVendor(system);
   const login = await createLogin(vendor);
   await vendor.sql.query(/*sql*/ `grant select on orders to ${login.name}`);
-  const { sources } = await system.api<{ sources: { id: string; name: string }[] }>(
-    'GET',
-    '/sources',
-  );
-  const id = sources.find(({ name }) => name === vendor.sourceName)?.id;
-  const source = { postgres: loginBlock(login) };
-  await system.api('PATCH', `/sources/${id}`, { source });
+  await patchSource(system, vendor, loginBlock(login));
   return {
     ...vendor,
     login,
@@ -51,6 +45,18 @@ export async function createReadVendor(system: System): Promise<Vendor & { login
   };
 }
 
+/** Changes how the vendor's source is connected to. */
+export async function patchSource(
+  system: System,
+  { sourceName }: Pick<Vendor, 'sourceName'>,
+  postgres: object,
+): Promise<void> {
+  type Known = { sources: { id: string; name: string }[] };
+  const { sources } = await system.api<Known>('GET', '/sources');
+  const id = sources.find(({ name }) => name === sourceName)?.id;
+  await system.api('PATCH', `/sources/${id}`, { source: { postgres } });
+}
+
 /** Lets the destination be written by a login that may make a schema in its database. */
 export async function writeAs(system: System, customer: Customer, login: Login): Promise<void> {
   const { sql, database, destinationId } = customer;
@@ -59,6 +65,6 @@ export async function writeAs(system: System, customer: Customer, login: Login):
   await system.api('PATCH', `/destinations/${destinationId}`, { destination });
 }
 
-function loginBlock({ name, password }: Login): object {
+export function loginBlock({ name, password }: Omit<Login, keyof AsyncDisposable>): object {
   return { password_auth: { username: name, password } };
 }

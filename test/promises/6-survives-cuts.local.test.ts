@@ -8,7 +8,6 @@ import { startTcpProxy } from '../harness/tcp-proxy.ts';
 import { submit, transfer, waitForEnd } from '../harness/transfers.ts';
 import type { Customer, Vendor } from '../harness/vendor.ts';
 import {
-  connect,
   createCustomer,
   createVendor,
   fill,
@@ -16,7 +15,9 @@ import {
   rowsAtCustomer,
   rowsAtSource,
 } from '../harness/vendor.ts';
-import { createGate, createGatedView, gateTable, waitForLock, type Gate } from './6-gates.ts';
+import { patchSource } from './6-logins.ts';
+import { failuresMet } from './6-failures-met.ts';
+import { createGate, createGatedView, gateTable, lockIn, type Gate } from './6-gates.ts';
 
 const rows = 100;
 const batchRows = 20;
@@ -65,7 +66,7 @@ async function createWorld(side: 'source' | 'destination'): Promise<World> {
     await system.api('PATCH', `/destinations/${customer.destinationId}`, {
       destination: { postgres },
     });
-  } else await patchSource(vendor, postgres);
+  } else await patchSource(system, vendor, postgres);
   return {
     ...{ vendor, customer, proxy, gate },
     table: `vendor_data.${modelName}`,
@@ -75,22 +76,7 @@ async function createWorld(side: 'source' | 'destination'): Promise<World> {
   };
 }
 
-async function patchSource({ sourceName }: Vendor, postgres: object): Promise<void> {
-  const { sources } = await system.api<{ sources: { id: string; name: string }[] }>(
-    'GET',
-    '/sources',
-  );
-  const id = sources.find(({ name }) => name === sourceName)?.id;
-  await system.api('PATCH', `/sources/${id}`, { source: { postgres } });
-}
-
-/** The kinds of failure that the steps of a transfer have met so far. */
-function failuresOf(id: string): string[] {
-  return system.logged
-    .map((line) => JSON.parse(line) as { workflow?: string; kind?: string })
-    .filter(({ workflow, kind }) => kind !== undefined && workflow?.includes(id))
-    .map(({ kind = '' }) => kind);
-}
+const kindsMet = (id: string) => failuresMet(system, id).map(({ kind }) => kind);
 
 const troubles = {
   'falls silent': (proxy: TcpProxy) => proxy.set({ stalled: true }),
@@ -113,11 +99,11 @@ async function check(world: World, blow: Blow, { expect }: { expect: ExpectStati
   const letGo = await blow.reach();
   troubles[blow.way](proxy);
   await letGo();
-  await expect.poll(() => failuresOf(id), soon).toContain(blow.kind);
+  await expect.poll(() => kindsMet(id), soon).toContain(blow.kind);
   proxy.set({});
   const ended = await waitForEnd(system, id);
   expect(ended).toMatchObject({ status: 'SUCCESS' });
-  expect(new Set(failuresOf(id))).toEqual(new Set([blow.kind]));
+  expect(new Set(kindsMet(id))).toEqual(new Set([blow.kind]));
   expect(await rowsAtCustomer(customer, table)).toEqual(
     await rowsAtSource(vendor, customer.tenant),
   );
@@ -198,20 +184,6 @@ async function closeGate({ gate }: World): Promise<Blow['reach']> {
   return async () => {
     await gate.reached();
     return () => gate.open();
-  };
-}
-
-/** Locks a table. @returns waits until somebody waits for it, and gives what lets go */
-async function lockIn(
-  { database }: Vendor | Customer,
-  table: string,
-  mode = 'access exclusive',
-): Promise<Blow['reach']> {
-  const locker = await connect(database);
-  await locker.query(/*sql*/ `begin; lock table ${table} in ${mode} mode`);
-  return async () => {
-    await waitForLock(locker, `l.relation = '${table}'::regclass`);
-    return () => locker.end();
   };
 }
 

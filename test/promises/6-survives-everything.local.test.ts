@@ -1,5 +1,5 @@
-// Promise 6: a transfer survives everything but its operator. Any process can be killed at any instant, and the
-// transfer finishes without anyone's help, resuming at the last committed batch.
+// Promise 6: a transfer survives everything but its operator. Any process can be killed at any instant, and
+// the transfer finishes without anyone's help, resuming at the last committed batch.
 import { afterAll, afterEach, beforeAll, test, type TestContext } from 'vitest';
 import type { System } from '../harness/system.ts';
 import { createSystem } from '../harness/system.ts';

@@ -1,5 +1,5 @@
-// Promise 6: a transfer survives everything but its operator. Whatever right its logins lack, the answer names
-// it and what to run, nothing is half written, and the next transfer after the grant succeeds.
+// Promise 6: a transfer survives everything but its operator. Whatever right its logins lack, the answer
+// names it and what to run, nothing is half written, and the next transfer after the grant succeeds.
 import { afterAll, beforeAll, describe, test, type ExpectStatic } from 'vitest';
 import type { System } from '../harness/system.ts';
 import { createSystem } from '../harness/system.ts';

@@ -1,5 +1,5 @@
-// Promise 6: a transfer survives everything but its operator. Whatever a server refuses for a while - a statement,
-// a lock, a connection - the transfer goes on by itself once it is given.
+// Promise 6: a transfer survives everything but its operator. Whatever a server refuses for a while - a
+// statement, a lock, a connection - the transfer goes on by itself once it is given.
 import { afterAll, beforeAll, describe, test, type ExpectStatic } from 'vitest';
 import type { System } from '../harness/system.ts';
 import { createSystem } from '../harness/system.ts';
