@@ -108,7 +108,8 @@ export class Lane {
     return mode;
   }
 
-  private async take(step: number, { transfer, attempt, reach, mode }: Attempt): Promise<void> {
+  /** One step: 1 copies, and for a merge that is all; 2 publishes. */
+  async take(step: number, { transfer, attempt, reach, mode }: Attempt): Promise<void> {
     this.step = step;
     const batches = step === 1 ? await this.read() : [];
     // Up to its publishing a first load is no other than a full refresh.
@@ -141,11 +142,20 @@ export class Lane {
     const { rows: landed } = await this.ends.destination.query<object>(
       /*sql*/ `select id, at::text, note from landed.${this.name} t order by t.id, t.note`,
     );
-    const { rows: loads } = await this.ends.destination.query<object>(
+    return { rows: landed, load: await this.loadRow() };
+  }
+
+  private async loadRow(): Promise<Readonly<Record<string, unknown>>> {
+    const { rows: loads } = await this.ends.destination.query<Record<string, unknown>>(
       /*sql*/ `select * from landed._waybill_load where model_id = $1`,
       [this.name],
     );
-    return { rows: landed, load: must(loads[0], 'a row of the load') };
+    return must(loads[0], 'a row of the load');
+  }
+
+  /** The hidden table of a replace that is under way. */
+  async hidden(): Promise<string> {
+    return `landed.${String((await this.loadRow())['staged_name'])}`;
   }
 
   /** Hidden tables that nobody will take away. */
