@@ -31,9 +31,10 @@ export function auditStatements(schema: string): string[] {
         return null;
       end $$`,
     /*sql*/ `create function audit.watch() returns event_trigger language plpgsql as $$
+      declare
+        loads oid := to_regclass('${schema}._waybill_load');
       begin
-        if to_regclass('${schema}._waybill_load') is null or exists (
-          select from pg_trigger where tgrelid = '${schema}._waybill_load'::regclass) then return; end if;
+        if loads is null or exists (select from pg_trigger where tgrelid = loads) then return; end if;
         create trigger audit_note after update on ${schema}._waybill_load
           for each row execute function audit.note();
       end $$`,

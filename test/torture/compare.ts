@@ -55,9 +55,17 @@ async function compareTable(
     [/*sql*/ `select ${selected} from ${table} where tenant = $1`],
     [tenant],
   );
-  const landed = await runStatements<RowHash>(url, [
-    /*sql*/ `select ${selected} from ${landedSchema}.${table}`,
-  ]);
+  const [there] = await runStatements<{ isThere: boolean }>(
+    url,
+    [/*sql*/ `select to_regclass($1) is not null as "isThere"`],
+    [`${landedSchema}.${table}`],
+  );
+  const landed =
+    there?.isThere === true
+      ? await runStatements<RowHash>(url, [
+          /*sql*/ `select ${selected} from ${landedSchema}.${table}`,
+        ])
+      : [];
   const place = `${tenant}.${table}`;
   return { rows: source.length, differences: diff(source, landed, { tenant, place, isExact }) };
 }

@@ -86,20 +86,21 @@ async function startParts(
     WAYBILL_PROGRESS_SECONDS: '60',
     WAYBILL_DATA_SLOTS: '4',
   };
-  const keep = async (name: string, entry: string) =>
+  const keep = async (name: string, role: 'api' | 'worker') =>
     parts.use(
       await keepProcess({
         name,
         command: process.execPath,
-        args: [path.join(projectRoot, 'bin', entry)],
+        args: [path.join(projectRoot, 'bin', `${role}.ts`)],
         env: settings,
         onPid,
+        saysWhenReady: `${role} started`,
       }),
     );
-  const api = await keep('api', 'api.ts');
+  const api = await keep('api', 'api');
   const workers: KeptProcess[] = [];
   for (let number = 1; number <= workerCount; number += 1)
-    workers.push(await keep(`worker ${number}`, 'worker.ts'));
+    workers.push(await keep(`worker ${number}`, 'worker'));
   const proxy = async (target: KeptPostgres, rate: number) =>
     parts.use(await startWireProxy({ targetPort: target.port, bytesPerSecond: rate }));
   return {

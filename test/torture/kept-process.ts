@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild, type Child } from '../../bin/child.ts';
+import { Failure } from '../../domain/failure.ts';
 
 /** A process of ours that is started again whenever it ends, as an operator's supervisor does. */
 export interface KeptProcess extends AsyncDisposable {
@@ -18,15 +19,19 @@ export interface KeptOptions {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly onPid: (name: string, pid: number) => void;
-  readonly onLine?: (line: string) => void;
+  /** What it prints once it works. */
+  readonly saysWhenReady: string;
 }
 
 const pauseMs = 300;
+const startMs = 120_000;
 const keptLines = 400;
 
+/** Resolves when the first one works; one that ends before is started again, for a while. */
 export async function keepProcess(options: KeptOptions): Promise<KeptProcess> {
   const { name, command, args, env } = options;
   const lines: string[] = [];
+  const ready = Promise.withResolvers<void>();
   let isOver = false;
   const start = async () => {
     const child = await startChild({
@@ -37,7 +42,7 @@ export async function keepProcess(options: KeptOptions): Promise<KeptProcess> {
         onLine: (line) => {
           lines.push(line);
           if (lines.length > keptLines) lines.shift();
-          options.onLine?.(line);
+          if (line.includes(options.saysWhenReady)) ready.resolve();
         },
       },
     });
@@ -56,6 +61,17 @@ export async function keepProcess(options: KeptOptions): Promise<KeptProcess> {
     // A frozen process is killed as it is.
     if (!one.hasExited()) await one.stop('SIGKILL', 0);
   };
+  const stop = async () => {
+    isOver = true;
+    await end(child);
+    await kept;
+    await end(child);
+  };
+  const late = sleep(startMs, undefined, { ref: false }).then(() => 'late' as const);
+  if ((await Promise.race([ready.promise, late])) === 'late') {
+    await stop();
+    throw new Failure('unavailable', `${name} does not start.\n${lines.slice(-10).join('\n')}`);
+  }
   return {
     name,
     kill: () => end(child),
@@ -66,11 +82,6 @@ export async function keepProcess(options: KeptOptions): Promise<KeptProcess> {
       if (!frozen.hasExited()) frozen.signal('SIGCONT');
     },
     lines: () => lines,
-    async [Symbol.asyncDispose]() {
-      isOver = true;
-      await end(child);
-      await kept;
-      await end(child);
-    },
+    [Symbol.asyncDispose]: stop,
   };
 }
