@@ -1,8 +1,8 @@
-import type { Load, Source } from '../connectors/connector.ts';
+import type { Batch, Destination, Load, Source } from '../connectors/connector.ts';
 import { getModelRun, type ModelRun } from '../db/model-runs.ts';
 import type { Fence, Window } from '../domain/load.ts';
 import { sharedTableOf, type SharedTable } from '../domain/model.ts';
-import { afterSlice, catchUpWindow, isLastSlice } from '../domain/plan.ts';
+import { afterSlice, catchUpWindow, isLastSlice, mainWindow } from '../domain/plan.ts';
 import type { SliceResult, StepRef } from '../domain/steps.ts';
 import { must } from '../lib/must.ts';
 import { overlap } from '../lib/overlap.ts';
@@ -11,7 +11,7 @@ import { closeLoad } from './close-load.ts';
 import type { StepDeps } from './deps.ts';
 import { openDestination, openSource } from './ends.ts';
 import { loadPlanOf, planOf } from './load-plan.ts';
-import { watchProgress } from './progress-watch.ts';
+import { watchProgress, type ProgressWatch } from './progress-watch.ts';
 
 /**
  * Moves rows until the window is exhausted, the time budget spent or the worker about to stop. It goes on
@@ -21,25 +21,38 @@ import { watchProgress } from './progress-watch.ts';
 export async function copySlice(deps: StepDeps, ref: StepRef): Promise<SliceResult> {
   const run = await getModelRun(deps.db, ref);
   const table = sharedTableOf(run.definition);
-  const plan = planOf(run);
   // Its end is on record, and whoever asks again did not hear of it.
   if (run.status === 'SUCCESS')
-    return { next: 'done', rows: 0, bytes: 0, batches: 0, fence: plan.fence.at };
+    return { next: 'done', rows: 0, bytes: 0, batches: 0, fence: planOf(run).fence.at };
   await using source = await openSource(deps, run.sourceConnectionId);
   await using destination = await openDestination(deps, run.destinationConnectionId);
-  const rank = { step: ref.step, attempt: deps.attempt };
-  const load = await destination.open(loadPlanOf(run, table, rank), deps.signal);
+  using watch = watchProgress(deps);
+  return await watch.guard(move({ deps, ref, run, table, source, destination, watch }));
+}
+
+interface Move {
+  readonly deps: StepDeps;
+  readonly ref: StepRef;
+  readonly run: ModelRun;
+  readonly table: SharedTable;
+  readonly source: Source;
+  readonly destination: Destination;
+  readonly watch: ProgressWatch;
+}
+
+async function move(slice: Move): Promise<SliceResult> {
+  const { deps, run, table, source, watch } = slice;
+  const rank = { step: slice.ref.step, attempt: deps.attempt };
+  const load = await slice.destination.open(loadPlanOf(run, table, rank), watch.signal);
   const pass = await openPass(source, { run, table, load });
   const counter = await countBatches(deps, run, load);
-
-  using watch = watchProgress(deps);
   const reading = new AbortController();
   const rows = source.read(
     readRequest(deps, { run, table, load, pass }),
     AbortSignal.any([watch.signal, reading.signal]),
   );
   let isExhausted = true;
-  const write = async (batch: Parameters<Load['write']>[0]) => {
+  const write = async (batch: Batch) => {
     const { rowsChanged } = await load.write(batch, watch.signal);
     await counter.add(batch, rowsChanged);
     watch.touch();
@@ -48,11 +61,11 @@ export async function copySlice(deps: StepDeps, ref: StepRef): Promise<SliceResu
     isExhausted = false;
     return 'stop';
   };
-  await watch.guard(overlap(rows, write, reading));
+  await overlap(rows, write, reading);
 
   const { progress } = load;
   const tookLongerThanSlice = counter.millisSinceFirst() > deps.limits.sliceMs;
-  const { lookbackSeconds, decision } = plan;
+  const { decision, lookbackSeconds } = planOf(run);
   const { window } = decision;
   const next = afterSlice({ isExhausted, tookLongerThanSlice, progress, window, lookbackSeconds });
   if (next === 'catch_up') await load.startCatchUp(pass.fence.at);
@@ -82,7 +95,8 @@ async function openPass(
   const { fence, decision, lookbackSeconds } = planOf(run);
   const isLast = isLastSlice(progress, fence);
   if (progress.pass === 0) {
-    return { window: decision.window, fence: { ...fence, at: progress.fence }, isLast };
+    const window = mainWindow({ decision, progress, lookbackSeconds });
+    return { window, fence: { ...fence, at: progress.fence }, isLast };
   }
   const window = catchUpWindow({ progress, window: decision.window, lookbackSeconds });
   return {

@@ -5,14 +5,21 @@ export interface ProgressWatch extends Disposable {
   /** Aborted with the step, and when nothing has been touched for too long. */
   readonly signal: AbortSignal;
   touch(): void;
-  /** Waits for the work; where the watch ended it, the reason is thrown and not its echo. */
-  guard(work: Promise<void>): Promise<void>;
+  /**
+   * Waits for the work, but not for what hangs on a connection that has fallen silent: where the watch has
+   * ended it, the reason is thrown at once.
+   */
+  guard<T>(work: Promise<T>): Promise<T>;
 }
 
 /** A ticker proves that the process lives; this proves that rows move. */
 export function watchProgress({ signal, limits }: StepDeps): ProgressWatch {
   const stuck = new AbortController();
   const minutes = Math.round(limits.progressMs / 60_000);
+  const ended = new Promise<never>((_, reject) => {
+    stuck.signal.addEventListener('abort', () => reject(stuck.signal.reason));
+  });
+  ended.catch(() => undefined);
   const giveUp = () =>
     stuck.abort(new Failure('no_progress', `No batch was committed for ${minutes} minutes.`));
   let timer = setTimeout(giveUp, limits.progressMs);
@@ -23,13 +30,7 @@ export function watchProgress({ signal, limits }: StepDeps): ProgressWatch {
       stop();
       timer = setTimeout(giveUp, limits.progressMs);
     },
-    async guard(work) {
-      try {
-        await work;
-      } catch (error) {
-        throw stuck.signal.aborted ? stuck.signal.reason : error;
-      }
-    },
+    guard: (work) => Promise.race([work, ended]),
     [Symbol.dispose]: stop,
   };
 }
