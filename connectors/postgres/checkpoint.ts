@@ -1,6 +1,6 @@
 import type { LoadClose } from '../connector.ts';
 import type { LoadPlan, LoadProgress } from '../../domain/load.ts';
-import { fencedFailure, fencedState } from './failures.ts';
+import { fencedFailure, fencedState, rowGoneFailure, rowGoneState } from './failures.ts';
 import { loadRowColumns, parseLoadRow, type LoadRow } from './record.ts';
 import type { Session } from './session.ts';
 import { literal, qualified, setting } from './sql.ts';
@@ -55,7 +55,10 @@ export class Checkpoint {
     return parseLoadRow(row);
   }
 
-  /** Inside a transaction with the pinned settings. @throws Failure `fenced` */
+  /**
+   * Inside a transaction with the pinned settings. @throws Failure `fenced`; `schema_conflict` where the row
+   * has gone
+   */
   async change({ assignments, values = [] }: Change): Promise<LoadRow> {
     const { modelId, epoch } = this.plan;
     const [row] = await this.session.rows(
@@ -64,8 +67,11 @@ export class Checkpoint {
         returning ${loadRowColumns}`,
       [modelId, epoch.startedAtMicros, epoch.step, epoch.attempt, ...values],
     );
-    if (row === undefined) throw fencedFailure();
-    return parseLoadRow(row);
+    if (row !== undefined) return parseLoadRow(row);
+    const held = await this.session.rows(/*sql*/ `select from ${this.table} where model_id = $1`, [
+      modelId,
+    ]);
+    throw held.length > 0 ? fencedFailure() : rowGoneFailure();
   }
 
   /**
@@ -77,7 +83,9 @@ export class Checkpoint {
       update ${this.table} set ${assignments.join(', ')}
         where model_id = ${setting('model')} and epoch_started_at_micros = ${setting('started')}::bigint
           and epoch_step = ${setting('step')}::integer and epoch_attempt = ${setting('attempt')}::integer;
-      if not found then raise exception 'fenced' using errcode = '${fencedState}'; end if;
+      if not found then raise exception 'fenced' using errcode =
+        case when exists (select from ${this.table} where model_id = ${setting('model')})
+          then '${fencedState}' else '${rowGoneState}' end; end if;
     end`;
     return `do ${literal(body)}`;
   }

@@ -7,6 +7,8 @@ export type Side = 'source' | 'destination';
 
 /** Raised by our own check of the epoch inside a destination's transaction. */
 export const fencedState = 'WB001';
+/** Raised there where the row that holds the epoch has gone. */
+export const rowGoneState = 'WB002';
 
 /** What a sentence may name. All of it comes from the model, none of it from rows. */
 export interface ErrorContext {
@@ -52,6 +54,13 @@ class PostgresFailure extends Failure {
   }
 }
 
+const rowGone =
+  "The row of this model was deleted from Waybill's own table at the destination. A full refresh begins anew";
+
+export function rowGoneFailure(): Failure {
+  return new Failure('schema_conflict', `${rowGone}.`);
+}
+
 export function fencedFailure(): Failure {
   return new Failure('fenced', 'A newer attempt has taken over this load.');
 }
@@ -91,6 +100,7 @@ const sourceMeanings: Readonly<Record<string, Meaning>> = {
 
 const destinationMeanings: Readonly<Record<string, Meaning>> = {
   [fencedState]: { kind: 'fenced', says: 'A newer attempt has taken over this load' },
+  [rowGoneState]: { kind: 'schema_conflict', says: rowGone },
   '42P01': { kind: 'destination_missing', says: 'A table has gone from the destination' },
   '3D000': {
     kind: 'destination_denied',
@@ -134,7 +144,11 @@ function common(state: string, side: Side): Meaning | undefined {
     case '42501':
       return { kind: of.denied, says: `The login of the ${side} lacks a right` };
     case '53100':
-      return { kind: of.busy, code: 'QUOT', says: `The ${side} has no disk space left: make room there` };
+      return {
+        kind: of.busy,
+        code: 'QUOT',
+        says: `The ${side} has no disk space left: make room there`,
+      };
     case '57P01':
     case '57P02':
     case '57P03':

@@ -7,6 +7,7 @@ import { applicationNames } from './connect.ts';
 import type { LoadRow } from './record.ts';
 import type { Session } from './session.ts';
 import { literal, qualified, quote } from './sql.ts';
+import { loadTable } from './tables.ts';
 import { columnDefinitions } from './writing.ts';
 
 /** The hidden table of a `replace`, told apart from whatever else may get its name. */
@@ -35,6 +36,22 @@ export function lostCopy(table: string): Failure {
 
 const lockNotAvailable = '55P03';
 
+/**
+ * Inside a transaction: hidden tables of ours that no row of a load names any more, because somebody deleted
+ * the row. They would stay for ever.
+ */
+async function dropForgotten(session: Session, schema: string): Promise<void> {
+  const rows = await session.rows<{ name: string }>(
+    /*sql*/ `select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = $1 and c.relkind = 'r' and c.relname ~ '^_waybill_copy_[0-9a-f]{16}$'
+        and pg_get_userbyid(c.relowner) = current_user
+        and c.oid::bigint not in (select staged_oid from ${qualified(schema, loadTable)}
+          where staged_oid is not null)`,
+    [schema],
+  );
+  for (const { name } of rows) await session.script([`drop table ${qualified(schema, name)}`]);
+}
+
 /** Inside a transaction: a hidden table without a key, from the frozen revision. */
 export async function createStaging(
   session: Session,
@@ -52,6 +69,7 @@ export async function createStaging(
       ? []
       : [`comment on column ${hidden}.${quote(column.name)} is ${literal(column.description)}`],
   );
+  await dropForgotten(session, schema);
   await session.script([
     /*sql*/ `drop table if exists ${hidden}`,
     /*sql*/ `create table ${hidden} (${columnDefinitions(table.columns, table.key)})`,
