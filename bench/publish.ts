@@ -1,30 +1,21 @@
 import type { ApiClient } from '../bin/demo-api.ts';
 import type { Cast } from '../bin/demo-servers.ts';
 import { connectionBlock } from '../bin/demo-setup.ts';
-import type { Bench } from './first-load.ts';
-import { columns, sourceTable, tenantId } from './source-rows.ts';
+import { shapes, tenantId, type Shape } from './source-rows.ts';
+import type { Workbench } from './workbench.ts';
 
-/** Source, model and recipient through the API. @returns what adds one destination more */
-export async function publish(api: ApiClient, cast: Cast): Promise<Bench['addDestination']> {
+/** Source, models and recipient through the API. @returns what adds one destination more */
+export async function publish(api: ApiClient, cast: Cast): Promise<Workbench['addDestination']> {
   const source = {
     name: 'bench',
     vendor: 'postgres',
     postgres: connectionBlock(cast.vendor, 'public'),
   };
   await api.call({ method: 'POST', path: '/sources', body: { source }, part: 'source' });
-  const model = {
-    model_name: 'orders',
-    source_table: sourceTable,
-    organization_column: 'tenant',
-    columns: columns.map(({ name, declared }) => ({
-      name_in_source: name,
-      name_in_destination: name,
-      data_type: declared,
-      is_primary_key: name === 'id',
-      is_last_modified: name === 'updated_at',
-    })),
-  };
-  await api.call({ method: 'POST', path: '/models', body: { model }, part: 'model' });
+  for (const shape of shapes) {
+    const body = { model: modelOf(shape) };
+    await api.call({ method: 'POST', path: '/models', body, part: 'model' });
+  }
   const recipient = { name: 'bench', id_in_provider_system: tenantId };
   const { id } = await api.call<{ id: string }>({
     method: 'POST',
@@ -47,5 +38,20 @@ export async function publish(api: ApiClient, cast: Cast): Promise<Bench['addDes
       part: 'destination',
     });
     return added.id;
+  };
+}
+
+function modelOf({ name, columns }: Shape): object {
+  return {
+    model_name: name,
+    source_table: `public.${name}`,
+    organization_column: 'tenant',
+    columns: columns.map((column) => ({
+      name_in_source: column.name,
+      name_in_destination: column.name,
+      data_type: column.declared,
+      is_primary_key: column.name === 'id',
+      is_last_modified: column.name === 'updated_at',
+    })),
   };
 }

@@ -1,24 +1,30 @@
 import { copyEnvironment } from '../config.ts';
-import { createApiClient } from '../bin/demo-api.ts';
 import { startCast, type Cast } from '../bin/demo-servers.ts';
-import { stopOnSignal } from '../bin/demo-signal.ts';
+import { stopOnSignal, type StopRequest } from '../bin/demo-signal.ts';
 import { connect, type Login } from '../bin/demo-vendor.ts';
 import { Failure } from '../domain/failure.ts';
-import { must } from '../lib/must.ts';
-import { benchFirstLoad, type Bench } from './first-load.ts';
-import { findNativePipe } from './native-copy.ts';
+import { openWorkbench } from './open-workbench.ts';
 import { benchHelp, parseBenchOptions, type BenchOptions } from './options.ts';
-import { publish } from './publish.ts';
-import { machineSetting, writeReport } from './report.ts';
-import { columns, createSourceRows, measureRowBytes } from './source-rows.ts';
+import {
+  machineSetting,
+  writeReport,
+  type BenchResult,
+  type Outcome,
+  type Setting,
+} from './report.ts';
+import { createSourceRows } from './source-rows.ts';
+import { table } from './table.ts';
+import type { BenchRow, Workbench } from './workbench.ts';
 
-// `npm run bench`: the table of speeds that we hold ourselves to. A further row is a further file like
-// first-load.ts.
+// `npm run bench`: the table of speeds that we hold ourselves to. A further row is a further file, listed in
+// table.ts.
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 /** The same for both servers and both sides; everything else is as Postgres ships it, fsync on. */
 const settings = { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum: 'off' };
+/** The bound on memory is that of one slot, and nothing here runs two loads at once. */
+const oneSlot = { WAYBILL_DATA_SLOTS: '1' };
 
 try {
   const options = parseBenchOptions(process.argv.slice(2));
@@ -30,21 +36,89 @@ try {
   process.exitCode = 1;
 }
 
+interface Findings {
+  readonly results: BenchResult[];
+  setting: Setting;
+}
+
 async function run(options: BenchOptions): Promise<void> {
-  const { signal, asked } = stopOnSignal();
+  const stop = stopOnSignal();
+  const findings: Findings = { results: [], setting: machineSetting() };
+  const rows = table.filter(({ name }) => options.only.includes(name));
+  for (const group of groupByWorker(rows)) {
+    if (stop.signal.aborted) break;
+    await runGroup(group, { options, stop, findings });
+  }
+  const report = { at: new Date(), peers: [], ...findings };
+  const { text, file } = await writeReport('bench/results', report);
+  say(`\n${text}\nWritten to ${file}`);
+  if (findings.results.some(({ outcome }) => outcome.kind === 'failed')) process.exitCode = 1;
+}
+
+interface Group {
+  readonly worker: Readonly<Record<string, string>>;
+  readonly rows: readonly BenchRow[];
+}
+
+/** Rows whose worker is started alike share one set of servers. */
+function groupByWorker(rows: readonly BenchRow[]): Group[] {
+  const groups = Map.groupBy(rows, ({ worker = {} }) =>
+    JSON.stringify('notBuilt' in worker ? {} : worker),
+  );
+  return [...groups].map(([worker, members]) => ({
+    worker: JSON.parse(worker) as Record<string, string>,
+    rows: members,
+  }));
+}
+
+interface Running {
+  readonly options: BenchOptions;
+  readonly stop: StopRequest;
+  readonly findings: Findings;
+}
+
+async function runGroup(group: Group, { options, stop, findings }: Running): Promise<void> {
+  const { signal, asked } = stop;
   const cast = await startCast({
     stateDir: options.stateDir,
-    env: copyEnvironment(),
+    env: { ...copyEnvironment(), ...oneSlot, ...group.worker },
     say,
     vendorSettings: settings,
     customersSettings: settings,
     signal,
     prepare: (source) => fillSource(source, options.rows),
   });
+  const measuring = measureGroup(cast, group, { options, stop, findings });
   try {
-    await Promise.race([measure(cast, options), asked]);
+    await Promise.race([measuring, asked]);
   } finally {
     await cast.stop({ clear: true });
+  }
+}
+
+async function measureGroup(cast: Cast, group: Group, running: Running): Promise<void> {
+  const { options, stop, findings } = running;
+  await using stack = new AsyncDisposableStack();
+  const bench = await openWorkbench({ ...options, cast, signal: stop.signal, say }, stack);
+  findings.setting = { ...machineSetting(), ...(await describeSetting(bench)) };
+  for (const row of group.rows) {
+    if (stop.signal.aborted) return;
+    say(`${row.name}: ${row.work} …`);
+    findings.results.push({ row, outcome: await runRow(row, bench) });
+  }
+}
+
+/** A row that fails is in the report with the reason in place of a number, and the next ones run. */
+async function runRow(row: BenchRow, bench: Workbench): Promise<Outcome> {
+  if (row.worker !== undefined && 'notBuilt' in row.worker) {
+    return { kind: 'not run', reason: String(row.worker.notBuilt) };
+  }
+  try {
+    return await row.run(bench);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    say(`  failed: ${reason}`);
+    return { kind: 'failed', reason };
   }
 }
 
@@ -58,42 +132,16 @@ async function fillSource(source: Login, rows: number): Promise<void> {
   }
 }
 
-async function measure(cast: Cast, options: BenchOptions): Promise<void> {
-  const pipe = await findNativePipe();
-  const { version, rowBytes } = await inspectSource(cast.vendor);
-  const api = createApiClient(cast.system);
-  const bench: Bench = {
-    api,
-    source: cast.vendor,
-    destination: cast.customers,
-    rows: options.rows,
-    rounds: options.rounds,
-    rowBytes,
-    pipe,
-    addDestination: await publish(api, cast),
-    workerPid: () => must(cast.system.pids().worker, 'a worker'),
-    waybillPids: () => Object.values(cast.system.pids()),
-    say,
+async function describeSetting(bench: Workbench): Promise<Setting> {
+  const { rows } = await bench.sourceClient.query<{ version: string; fsync: string }>(
+    /*sql*/ `select version(), current_setting('fsync') as fsync`,
+  );
+  const version = /^PostgreSQL \S+/.exec(rows[0]?.version ?? '')?.[0] ?? 'PostgreSQL';
+  return {
+    postgres: `${version}, both ends on this machine, ${JSON.stringify(settings)}, fsync ${rows[0]?.fsync}, no TLS`,
+    native: bench.pipe.name,
+    rows: `${bench.rows} of ${Math.round(bench.rowBytes)} bytes as text`,
+    rounds: bench.rounds,
+    ours: `HTTP API, Temporal, checkpoints and fencing on, one data slot; timed from the request until the transfer has ended and the API says SUCCESS`,
   };
-  const results = [await benchFirstLoad(bench)];
-  const setting = {
-    ...machineSetting(),
-    postgres: `${version}, both ends on this machine, ${JSON.stringify(settings)}, fsync on, no TLS`,
-    rows: `${options.rows} of ${Math.round(rowBytes)} bytes as text, ${columns.length} columns`,
-    rounds: options.rounds,
-    ours: 'HTTP API, Temporal, checkpoints and fencing on; timed from the request until the API says SUCCESS',
-  };
-  const report = await writeReport('bench/results', { at: new Date(), setting, results });
-  say(`\n${report.text}\nWritten to ${report.file}`);
-}
-
-async function inspectSource(source: Login): Promise<{ version: string; rowBytes: number }> {
-  const client = await connect(source);
-  try {
-    const { rows } = await client.query<{ version: string }>(/*sql*/ `select version()`);
-    const version = /^PostgreSQL \S+/.exec(rows[0]?.version ?? '')?.[0] ?? 'PostgreSQL';
-    return { version, rowBytes: await measureRowBytes(client) };
-  } finally {
-    await client.end();
-  }
 }
