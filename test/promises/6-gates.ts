@@ -50,10 +50,12 @@ export async function lockIn(
   };
 }
 
+/** Asked of the locks alone: within a transaction the list of sessions is old news. */
 async function isWaitedFor(sql: Place['sql'], which: string): Promise<boolean> {
   const { rows } =
-    await sql.query(/*sql*/ `select from pg_locks l join pg_database d on d.oid = l.database
-      where d.datname = current_database() and not l.granted and ${which}`);
+    await sql.query(/*sql*/ `select from pg_locks l where not l.granted and ${which} and l.pid in (
+      select h.pid from pg_locks h join pg_database d on d.oid = h.database
+      where d.datname = current_database())`);
   return rows.length > 0;
 }
 

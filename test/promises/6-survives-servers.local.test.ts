@@ -1,5 +1,5 @@
-// Promise 6: a transfer survives everything but its operator. Any server can be killed and started again, alone
-// or all at once, and the transfer under way finishes without anyone's help.
+// Promise 6: a transfer survives everything but its operator. Any server can be killed and started again,
+// alone or all at once, and the transfer under way finishes without anyone's help.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { submit, waitFor, waitForEnd } from '../harness/transfers.ts';
 import type { Customer } from '../harness/vendor.ts';
