@@ -100,7 +100,7 @@ export class Zoo implements AsyncDisposable {
   }
 
   private async register(from: ZooPlace, to: ZooPlace): Promise<void> {
-    const { api } = this.system;
+    const api = <T>(...request: Parameters<System['api']>) => this.system.api<T>(...request);
     const name = randomUUID().slice(0, 8);
     const postgres = connectionBlock(from, 'public');
     await api('POST', '/sources', { source: { name, vendor: 'postgres', postgres } });
