@@ -4,7 +4,6 @@ import { createSystem } from '../harness/system.ts';
 import { submit, transfer, waitForEnd } from '../harness/transfers.ts';
 import type { Customer, Vendor } from '../harness/vendor.ts';
 import {
-  connect,
   createCustomer,
   createVendor,
   fill,
@@ -16,7 +15,6 @@ let system: System;
 let vendor: Vendor;
 
 beforeAll(async () => {
-  // Without a lookback only the fence and the watermark are left to find what comes late.
   system = await createSystem({ lookbackSeconds: 0, limits: { batchRowsMax: 100 } });
   vendor = await createVendor(system);
 });
@@ -29,28 +27,6 @@ afterAll(async () => {
 async function expectEqual(customer: Customer): Promise<void> {
   expect(await rowsAtCustomer(customer)).toEqual(await rowsAtSource(vendor, customer.tenant));
 }
-
-const insert = /*sql*/ `insert into orders (tenant, id, note, changed_at) values ($1, $2, $3, now())`;
-
-test('a transaction that commits after the transfer arrives with the next one', async () => {
-  await fill(vendor.sql, 'late', { rows: 50 });
-  await using customer = await createCustomer(system, { vendor, tenant: 'late' });
-  await transfer(system, customer.destinationId);
-  const late = await connect(vendor.database);
-  await late.query(/*sql*/ `begin`);
-  await late.query(insert, ['late', 1000, 'commits late']);
-  // Longer than the margin that every fence keeps from the present.
-  await vendor.sql.query(/*sql*/ `select pg_sleep(6)`);
-  await vendor.sql.query(insert, ['late', 1001, 'came later, committed at once']);
-  await transfer(system, customer.destinationId);
-  expect((await rowsAtCustomer(customer)).map((row) => row['id'])).not.toContain('1000');
-  await vendor.sql.query(insert, ['late', 1002, 'later still']);
-  await transfer(system, customer.destinationId);
-  await late.query(/*sql*/ `commit`);
-  await late.end();
-  await transfer(system, customer.destinationId);
-  await expectEqual(customer);
-});
 
 test('rows of one last-modified value are all moved, over a batch border and over a run border', async () => {
   const stamp = '2026-03-01 10:00:00.123456+00';
