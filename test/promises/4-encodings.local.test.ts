@@ -1,8 +1,8 @@
 // Promise 4: texts arrive exact between databases of other encodings, or are refused clearly.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { databaseUrl, runSql } from '../harness/database.ts';
-import { connectAs, Ends, going, modelOf } from '../harness/postgres-ends.ts';
+import { createTestDatabase, databaseUrl, runSql } from '../harness/database.ts';
+import { connectAs, Ends, going, modelOf, settingsOf } from '../harness/postgres-ends.ts';
 import { encodings } from '../../domain/load.ts';
 
 const table = modelOf([
@@ -135,4 +135,32 @@ test('limits of a login on its statements do not cut a transfer short', async ()
     await load.write(batch, going);
   await load.finish(ends.close(), going);
   expect((await ends.destination.query('select from landed.things')).rows).toHaveLength(8);
+});
+
+test('an infinite number is refused where the destination is too old to have one', async () => {
+  await using old = await createTestDatabase({ major: 12 });
+  await ends.source
+    .query(`create table amounts (tenant text, at timestamptz default now(), id int, v numeric);
+    insert into amounts values ('acme', now(), 1, 'Infinity')`);
+  const amounts = modelOf(
+    [
+      ['at', 'timestamp', 'last_modified'],
+      ['id', 'integer', 'key'],
+      ['v', 'decimal'],
+    ],
+    { source_table: 'amounts' },
+  );
+  for (const encoding of encodings) {
+    await using source = ends.openSource();
+    await using destination = ends.openDestination(settingsOf(old));
+    started += 1;
+    const epoch = { startedAtMicros: started, step: 1, attempt: 1 };
+    const plan = ends.plan(amounts, { encoding, epoch, transferId: String(started) });
+    const load = await destination.open(plan, going);
+    const copying = (async () => {
+      for await (const batch of source.read(ends.request(amounts, { encoding }), going))
+        await load.write(batch, going);
+    })();
+    await expect(copying).rejects.toMatchObject({ kind: 'value_refused', code: 'TYPE' });
+  }
 });
