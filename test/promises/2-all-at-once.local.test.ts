@@ -1,5 +1,5 @@
-// Promise 2: nothing is doubled and nothing goes back, also where two attempts run at once, and where somebody
-// else changes the hidden table of a load between its copying and its publishing.
+// Promise 2: nothing is doubled and nothing goes back, also where two attempts run at once, and where
+// somebody else changes the hidden table of a load between its copying and its publishing.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Ends } from '../harness/postgres-ends.ts';
 import { createSource, kinds, Lane, type Kind } from './2-lane.ts';
