@@ -1,5 +1,5 @@
-// Promise 7: readers never see a half state. A batch appears in one transaction, a first load appears whole, and
-// a full refresh never shows an empty table or misses a row that stays, and keeps what hangs on the table.
+// Promise 7: readers never see a half state. A batch appears in one transaction, a first load appears whole,
+// and a full refresh never shows an empty table or misses a row that stays, and keeps what hangs on the table.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { System } from '../harness/system.ts';
 import { createSystem } from '../harness/system.ts';
@@ -102,7 +102,7 @@ test('a full refresh keeps what hangs on the table, and no reader ever misses a 
   await dropReader(customer, role);
 });
 
-/** Somebody of the customer's who may read the table, and does so through a view; and all else they may add. */
+/** Somebody of the customer's who reads the table through a view, and all else that may hang on it. */
 async function grantToReader({ sql, table, database }: Customer): Promise<string> {
   const role = `reader_${database.name}`;
   await sql.query(/*sql*/ `create role ${role} login password 'reader'`);
@@ -113,7 +113,8 @@ async function grantToReader({ sql, table, database }: Customer): Promise<string
   await sql.query(/*sql*/ `create index theirs on ${table} (remark, due_on);
     alter table ${table} replica identity full, set (fillfactor = 70), alter column remark set statistics 500;
     comment on table ${table} is 'theirs'; comment on column ${table}.remark is 'theirs too';
-    create publication onwards for table ${table}; create statistics (dependencies) on due_on, total from ${table};
+    create publication onwards for table ${table};
+    create statistics (dependencies) on due_on, total from ${table};
     create policy all_of_it on ${table} using (true)`);
   return role;
 }
