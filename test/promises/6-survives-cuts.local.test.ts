@@ -24,6 +24,9 @@ const batchRows = 20;
 /** For what takes moments, on a machine that may be busy. */
 const soon = { timeout: 40_000 };
 
+/** Tests that run side by side share the machine, and each one's time runs from the first. */
+const patient = { timeout: 180_000 };
+
 let system: System;
 
 beforeAll(async () => {
@@ -117,7 +120,7 @@ function changeAll({ vendor }: World): Promise<unknown> {
 const kinds = (way: keyof typeof troubles, side: string) =>
   way === 'is reset' ? `${side}_unreachable` : 'no_progress';
 
-describe.concurrent.for(ways)('a connection to the source that %s', (way) => {
+describe.concurrent.for(ways)('a connection to the source that %s', patient, (way) => {
   const kind = kinds(way, 'source');
 
   test('in the middle of the rows', async ({ expect }) => {
@@ -133,7 +136,7 @@ describe.concurrent.for(ways)('a connection to the source that %s', (way) => {
   });
 });
 
-describe.concurrent.for(ways)('a connection to the destination that %s', (way) => {
+describe.concurrent.for(ways)('a connection to the destination that %s', patient, (way) => {
   const kind = kinds(way, 'destination');
 
   test('while rows are merged', async ({ expect }) => {
@@ -156,7 +159,7 @@ describe.concurrent.for(ways)('a connection to the destination that %s', (way) =
 
 const heardWays = ['is reset'] as const;
 
-describe.concurrent.for(heardWays)('a connection to the destination that %s', (way) => {
+describe.concurrent.for(heardWays)('a connection to the destination that %s', patient, (way) => {
   const kind = kinds(way, 'destination');
 
   test('while a load is opened', async ({ expect }) => {
@@ -187,7 +190,7 @@ async function closeGate({ gate }: World): Promise<Blow['reach']> {
   };
 }
 
-describe.concurrent('a server that takes connections and says nothing', () => {
+describe.concurrent('a server that takes connections and says nothing', patient, () => {
   test.for(['source', 'destination'] as const)('at the %s', async (side, { expect }) => {
     await using world = await createWorld(side);
     const kind = `${side}_unreachable`;

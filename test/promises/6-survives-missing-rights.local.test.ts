@@ -8,6 +8,9 @@ import type { Customer, Vendor } from '../harness/vendor.ts';
 import { connect, createCustomer, fill, rowsAtCustomer, rowsAtSource } from '../harness/vendor.ts';
 import { createLogin, createReadVendor, writeAs, type Login } from './6-logins.ts';
 
+/** Tests that run side by side share the machine, and each one's time runs from the first. */
+const patient = { timeout: 180_000 };
+
 let system: System;
 let vendor: Vendor & { login: Login };
 
@@ -100,7 +103,7 @@ function runAt({ customer, login }: World) {
 const schemaOf = (rights: string) =>
   `create schema SCHEMA; ${rights === '' ? '' : `grant ${rights} on schema SCHEMA to LOGIN`}`;
 
-describe.concurrent('a destination that has nothing yet', () => {
+describe.concurrent('a destination that has nothing yet', patient, () => {
   test.for<[string, Refusal]>([
     [
       'CONNECT on the database',
@@ -155,7 +158,7 @@ const lacking = (right: string): [string, Refusal] => [
   },
 ];
 
-describe.concurrent('a destination that has been loaded', () => {
+describe.concurrent('a destination that has been loaded', patient, () => {
   test.for<[string, Refusal]>([
     ...tableRights.map(lacking),
     [

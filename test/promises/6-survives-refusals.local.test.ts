@@ -31,6 +31,9 @@ const batchRows = 20;
 /** For what takes moments, on a machine that may be busy. */
 const soon = { timeout: 40_000 };
 
+/** Tests that run side by side share the machine, and each one's time runs from the first. */
+const patient = { timeout: 180_000 };
+
 let system: System;
 
 beforeAll(async () => {
@@ -111,7 +114,7 @@ const administered: [string, End, 'pg_terminate_backend' | 'pg_cancel_backend', 
   ['a statement that an administrator cancels', 'destination', 'pg_cancel_backend', 'busy'],
 ];
 
-describe.concurrent('a transfer survives', () => {
+describe.concurrent('a transfer survives', patient, () => {
   test.for(administered)('%s at the %s', async ([, end, does, kind], { expect }) => {
     await using world = await createChanged();
     const { vendor, customer, table, sourceGate, destinationGate } = world;
@@ -246,7 +249,7 @@ async function waitForTransaction({ database }: Customer): Promise<void> {
   await sql.end();
 }
 
-describe.concurrent('a password that is changed in the middle of a load', () => {
+describe.concurrent('a password that is changed in the middle of a load', patient, () => {
   test.for(['source', 'destination'] as const)(
     'at the %s ends it with a clear answer, and the next transfer goes on',
     async (end, { expect }) => {
@@ -282,7 +285,7 @@ describe.concurrent('a password that is changed in the middle of a load', () => 
   );
 });
 
-describe.concurrent('a transfer that is cancelled', () => {
+describe.concurrent('a transfer that is cancelled', patient, () => {
   const steps: [string, 'source' | 'destination', object][] = [
     ['in a merge', 'source', {}],
     ['in a commit', 'destination', {}],
