@@ -25,7 +25,7 @@ export function auditStatements(schema: string): string[] {
           new.staged_rows, new.load_begun_at = old.load_begun_at and new.load_state = 'running'
             and new.staged_rows > old.staged_rows,
           old.watermark, new.watermark,
-          coalesce(new.watermark < old.watermark or (new.watermark is null and old.watermark is not null), false)
+          (old.watermark is not null and coalesce(new.watermark < old.watermark, true))
           or (new.epoch_started_at_micros, new.epoch_step, new.epoch_attempt)
             < (old.epoch_started_at_micros, old.epoch_step, old.epoch_attempt));
         return null;
@@ -64,7 +64,6 @@ export async function readTrail(
     const { rows } = await client.query<{
       nr: string;
       at: string;
-      model: string;
       is_batch: boolean;
       is_redone: boolean | null;
       goes_back: boolean;
@@ -76,9 +75,9 @@ export async function readTrail(
           window earlier as (partition by model_name, begun_at order by nr
               rows between unbounded preceding and 1 preceding),
             same as (partition by model_name, begun_at, cursor, cursor_key order by nr))
-        select t.nr, extract(epoch from at) * 1000 as at, model_name as model, is_batch, b.is_redone, goes_back,
-          format('%s %s of transfer %s: watermark %s after %s, attempt %s.%s', mode, model_name, transfer_id,
-            watermark, old_watermark, step, attempt) as says
+        select t.nr, extract(epoch from at) * 1000 as at, is_batch, b.is_redone, goes_back,
+          format('%s %s of transfer %s: watermark %s after %s, attempt %s.%s', mode, model_name,
+            transfer_id, watermark, old_watermark, step, attempt) as says
         from audit.trail t left join batch b using (nr) where t.nr > $1 order by t.nr`,
       [afterNr],
     );

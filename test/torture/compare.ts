@@ -120,9 +120,11 @@ async function findLeftovers({ tenant, url }: Recipient): Promise<string[]> {
   const rows = await runStatements<{ name: string }>(
     url,
     [
-      /*sql*/ `select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where c.relkind in ('r', 'v', 'm', 'S', 'p') and n.nspname !~ '^(pg_catalog|pg_toast|information_schema|audit)$'
-          and n.nspname !~ '^pg_toast_temp' and not (n.nspname = $1 and c.relname = any ($2))`,
+      /*sql*/ `select c.oid::regclass::text as name
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'v', 'm', 'S', 'p')
+          and n.nspname !~ '^(pg_catalog|pg_toast.*|information_schema|audit)$'
+          and not (n.nspname = $1 and c.relname = any ($2))`,
     ],
     [landedSchema, ours],
   );

@@ -129,11 +129,15 @@ function judgeEnds(
   ends: readonly TransferEnd[],
   { startedAt, cancellable }: { startedAt: number; cancellable: ReadonlySet<string> },
 ): string[] {
-  return ends
-    .filter(({ submitted }) => submitted >= startedAt)
-    .filter(({ status }) => status !== 'SUCCESS')
-    .filter(({ id, status }) => status !== 'CANCELLED' || !cancellable.has(id))
-    .map(({ id, status, said }) => `transfer ${id} is ${status}: ${said}`);
+  return (
+    ends
+      .filter(({ submitted }) => submitted >= startedAt)
+      .filter(({ status }) => status !== 'SUCCESS')
+      .filter(({ id, status }) => status !== 'CANCELLED' || !cancellable.has(id))
+      // Asked for while another that moves the same was waiting: that one does the work.
+      .filter(({ status, said }) => status !== 'CANCELLED' || !said.includes('as a duplicate'))
+      .map(({ id, status, said }) => `transfer ${id} is ${status}: ${said}`)
+  );
 }
 
 /** One incremental transfer makes all equal; where rows were deleted, a full refresh after it does. */

@@ -99,7 +99,8 @@ export function insertRows(table: Shape, stamp: string): string {
         case n % 3 when 0 then null else n % 2 = 0 end, 0, ${stamp}
       from generate_series($2::bigint, $3::bigint) n`;
   }
-  return /*sql*/ `insert into events (tenant, place, nr, day, whose, measure, body, raw, happened_at, version, changed_at)
+  return /*sql*/ `insert into events
+      (tenant, place, nr, day, whose, measure, body, raw, happened_at, version, changed_at)
     select $1, $1 || (array['', ' "q"', E'\\t', ' \\\\N', ' ü', ', {x}'])[n % 6 + 1], n / 8.0, date '2024-02-28' + (n % 900)::int,
       $1, case n % 7 when 0 then 'NaN' when 1 then '-Infinity' when 2 then 1e-300 else n / 3.0 end,
       case n % 4 when 0 then null else jsonb_build_object('n', n, 'list', array[1.10, n], 'text', E'\\n"\\\\') end,
