@@ -56,7 +56,8 @@ describe.each(['a first load', 'a full refresh'] as const)('the hidden table of 
     ['renamed', 'alter table HIDDEN rename to theirs_LANE'],
     [
       'replaced',
-      'create table theirs_LANE as table HIDDEN; drop table HIDDEN; alter table theirs_LANE set schema landed; alter table landed.theirs_LANE rename to NAME',
+      `create table landed.theirs_LANE as table HIDDEN; drop table HIDDEN;
+        alter table landed.theirs_LANE rename to NAME`,
     ],
   ])('%s never makes the live one worse', async (_, statement) => {
     const lane = await createLane(kind);

@@ -1,5 +1,5 @@
 // Promise 7: readers never see a half state. A batch appears in one transaction, a first load appears whole,
-// and a full refresh never shows an empty table or misses a row that stays, and keeps what hangs on the table.
+// and a full refresh never shows an empty table or misses a row that stays, and keeps all that hangs on it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { System } from '../harness/system.ts';
 import { createSystem } from '../harness/system.ts';
@@ -40,7 +40,8 @@ test('a first load of many batches is not there until all of it is', async () =>
   const name = `vendor_data.${vendor.modelName}`;
   const reader = await startReader(customer, {
     statement: /*sql*/ `select case when to_regclass('${name}') is null then null
-      else (xpath('/row/count/text()', query_to_xml('select count(*) from ${name}', false, true, '')))[1]::text
+      else (xpath('/row/count/text()',
+        query_to_xml('select count(*) from ${name}', false, true, '')))[1]::text
       end as count`,
   });
   await transfer(system, customer.destinationId);
@@ -49,7 +50,7 @@ test('a first load of many batches is not there until all of it is', async () =>
   await expectEqual(customer);
 });
 
-test('the rows of a batch that is written and not yet committed show to nobody, then all at once', async () => {
+test('the rows of a batch that is written and not yet committed show to nobody, then at once', async () => {
   const from = 10_000;
   await fill(vendor.sql, 'batch', { rows: 2000, from });
   await using customer = await createCustomer(system, { vendor, tenant: 'batch' });

@@ -61,7 +61,8 @@ test.each([
   ],
   [
     'another key',
-    'alter table LIVE drop constraint KEY, alter due_on set not null, add constraint KEY primary key (id, due_on)',
+    `alter table LIVE drop constraint KEY, alter due_on set not null,
+      add constraint KEY primary key (id, due_on)`,
     'drop constraint KEY, alter due_on drop not null, add constraint KEY primary key (id)',
     'has the primary key \\(id, due_on\\); it should be \\(id\\)',
   ],
@@ -126,12 +127,13 @@ test('what the customer added stays: columns, indexes, checks that hold, and a c
     await expectLanded(world, { expect });
   }
   const { rows } = await world.customer.sql.query(
-    `select distinct theirs, to_regclass('vendor_data.their_index') is not null as index from ${world.customer.table}`,
+    `select distinct theirs, to_regclass('vendor_data.their_index') is not null as index
+      from ${world.customer.table}`,
   );
   expect(rows).toEqual([{ theirs: 'kept', index: true }]);
 });
 
-test('a column that cannot be added while a reader holds the table is added once the reader lets go', async () => {
+test('a column that waits for a reader of the table is added once the reader lets go', async () => {
   const { vendor, customer } = world;
   const reader = await connect(customer.database);
   await reader.query(`begin; select from ${customer.table}`);
