@@ -74,11 +74,15 @@ async function check(from: ZooPlace, to: ZooPlace): Promise<void> {
     for (const { wanted, landed } of models) expect(landed, stage).toEqual(wanted);
 }
 
-test('no setting of the servers changes a value', async () => {
+test('no setting of the servers changes a value', { timeout: 240_000 }, async () => {
   await check(await createPlace(), await createPlace([`datestyle = 'SQL, DMY'`]));
 });
 
-test('nothing that stands before the catalog on the search path of a source changes a value', async () => {
-  const path = 'search_path = shadow, public, pg_catalog';
-  await check(await createPlace([path]), await createPlace());
-});
+test(
+  'nothing that stands before the catalog on the search path of a source changes a value',
+  { timeout: 240_000 },
+  async () => {
+    const path = 'search_path = shadow, public, pg_catalog';
+    await check(await createPlace([path]), await createPlace());
+  },
+);
