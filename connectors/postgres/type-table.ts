@@ -58,8 +58,8 @@ const float: Reading = { text: '%', binary: '%::double precision' };
 
 /**
  * What each type may be declared as, the closest first. Text stays the server's own output wherever that
- * is canonical already: a cast would drop the padding of char(n) and add a mask to inet. What is no keyword is
- * qualified: a search path could put something else in front.
+ * is canonical already: a cast would drop the padding of char(n) and add a mask to inet. What is no keyword
+ * is qualified: a search path could put something else in front.
  */
 const readings: Readonly<Record<string, Partial<Record<LogicalType, Reading>>>> = {
   bool: { boolean: same, string: { text: '%::pg_catalog.text', binary: '%::pg_catalog.text' } },
