@@ -33,7 +33,8 @@ async function listTransfers({ ownUrl }: Installation): Promise<TransferEnd[]> {
         coalesce(extract(epoch from ended_at) * 1000, 0) as ended,
         concat(error::text, (select string_agg(concat(model_name, ' ', m.status, ' ', m.error::text), '; ')
           from transfer_models m where m.transfer_id = t.id), E'\\n',
-          (select string_agg(line, E'\\n' order by l.id) from transfer_log l where l.transfer_id = t.id)) as said
+          (select string_agg(line, E'\\n' order by l.id) from transfer_log l
+            where l.transfer_id = t.id)) as said
       from transfers t order by submitted_at`,
   ]);
   return rows.map((row) => ({
