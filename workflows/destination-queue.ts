@@ -15,7 +15,7 @@ import {
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { messageNames, workflowIds } from '../domain/temporal-names.ts';
 import type { QueueChoice, TransferStart } from '../domain/steps.ts';
-import { labelled, steps } from './activity-policies.ts';
+import { labelledInTask, steps } from './activity-policies.ts';
 import { runTransfer } from './run-transfer.ts';
 import { transferAttributes } from './search-attributes.ts';
 
@@ -57,7 +57,9 @@ export async function destinationQueue(input: QueueInput): Promise<void> {
 /** A choice that failed leaves everything waiting: the queue asks again. */
 async function choose(input: QueueInput): Promise<QueueChoice> {
   try {
-    return await steps.chooseTransfers.executeWithOptions(labelled('choose transfers'), [input]);
+    return await steps.chooseTransfers.executeWithOptions(labelledInTask('choose transfers'), [
+      input,
+    ]);
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
     log.warn('transfers could not be chosen', { destinationId: input.destinationId });

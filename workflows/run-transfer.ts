@@ -15,7 +15,7 @@ import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { TemporalFailure } from '@temporalio/common';
 import { workflowIds } from '../domain/temporal-names.ts';
 import type { ModelOutcome, OpenedTransfer } from '../domain/steps.ts';
-import { labelled, steps } from './activity-policies.ts';
+import { labelledInTask, steps } from './activity-policies.ts';
 import { isStopped, noteFailure } from './failure-note.ts';
 import { runModel } from './run-model.ts';
 import { modelAttributes, showPhase } from './search-attributes.ts';
@@ -47,7 +47,7 @@ export async function runTransfer(input: TransferInput): Promise<void> {
   const { transferId } = input;
   // Once the row says RUNNING somebody must close it, so a cancellation waits for this step.
   const open = await CancellationScope.nonCancellable(() =>
-    steps.openTransfer.executeWithOptions(labelled('open'), [{ transferId }]),
+    steps.openTransfer.executeWithOptions(labelledInTask('open'), [{ transferId }]),
   );
   if (open === undefined) return;
   showPhase('copy');
@@ -65,7 +65,7 @@ export async function runTransfer(input: TransferInput): Promise<void> {
   const hasFailed = Object.values(outcomes).some(({ status }) => status === 'ERROR');
   showPhase(hasFailed ? 'failed' : 'done');
   await CancellationScope.nonCancellable(() =>
-    steps.closeTransfer.executeWithOptions(labelled('close'), [{ transferId, outcomes }]),
+    steps.closeTransfer.executeWithOptions(labelledInTask('close'), [{ transferId, outcomes }]),
   );
   // Thrown only now, so that the run shows as cancelled although its end is on record.
   if (isCancelled) await CancellationScope.current().cancelRequested;
