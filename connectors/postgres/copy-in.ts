@@ -53,6 +53,15 @@ export class CopyIn implements Submittable {
     asDriver(connection).query(this.text);
   }
 
+  /** Of statements before the COPY. */
+  handleRowDescription(): void {
+    // Nobody looks at their rows.
+  }
+
+  handleDataRow(): void {
+    // As above.
+  }
+
   handleCopyInResponse(): void {
     // A connection that breaks meanwhile is heard of through `handleError`.
     if (this.stream !== undefined) this.send(this.stream).catch(() => undefined);

@@ -154,6 +154,7 @@ function common(state: string, side: Side): Meaning | undefined {
     case '57P03':
     case '57P05':
     case '25P03':
+    case '25P04':
       return { kind: of.unreachable, says: `The ${side} ended the connection` };
     case '57014':
       return { kind: of.busy, says: `The ${side} cancelled a statement` };

@@ -8,7 +8,7 @@ import { textFields } from '../../formats/copy-text.ts';
 import { must } from '../../lib/must.ts';
 import type { Batch, ReadRequest } from '../connector.ts';
 import { nameOf, type CatalogTable } from './catalog.ts';
-import { binaryCursorTypeOf, buildRead } from './read-statement.ts';
+import { binaryCursorTypeOf, buildRead, type ReadStatement } from './read-statement.ts';
 import type { Session } from './session.ts';
 import { setSettings } from './sql.ts';
 import { formatOf } from './type-table.ts';
@@ -38,15 +38,18 @@ export async function* readRows(
   const statement = buildRead(table, request);
   await session.begin(beginRead, readerSettings);
   await checkPosition(session, request.position);
-  await session.rows(setSettings([...statement.settings.keys()]), [...statement.settings.values()]);
-  await checkTenant(session, statement.tenantCast);
+  await checkTenant(session, statement);
   yield* cut(session, statement.copy, request);
   await session.script(['commit']);
 }
 
-/** An id that no row can equal is refused: a transfer of nothing would look like a tenant without rows. */
-async function checkTenant(session: Session, tenantCast: string): Promise<void> {
+/** Sets what the statement reads. An id that no row can equal is refused: a transfer of nothing would look like a tenant without rows. */
+async function checkTenant(
+  session: Session,
+  { settings, tenantCast }: ReadStatement,
+): Promise<void> {
   try {
+    await session.rows(setSettings([...settings.keys()]), [...settings.values()]);
     const [row] = await session.rows<{ is_exact: boolean }>(tenantCast);
     if (must(row, 'a row').is_exact) return;
   } catch (error) {

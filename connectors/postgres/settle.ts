@@ -1,9 +1,12 @@
 import { Failure } from '../../domain/failure.ts';
+import type { LoadPlan } from '../../domain/load.ts';
 import { must } from '../../lib/must.ts';
 import { beginLoad } from './begin-load.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { describeTable } from './evolve.ts';
 import { sqlStateOf } from './failures.ts';
 import type { LoadRow } from './record.ts';
+import type { Session } from './session.ts';
 import { qualified, quote, quoteAll } from './sql.ts';
 import { attemptColumn, lostCopy, stagingKey, withStagingLock, type Staging } from './staging.ts';
 import { lockTimeout } from './tables.ts';
@@ -84,6 +87,7 @@ async function settleOnce(
         /*sql*/ `select count(*) from ${hidden}`,
       );
       if (Number(must(counted, 'a count').count) !== row.staged_rows) return undefined;
+      if (!(await hasItsColumns(session, schema, { staging, plan }))) return undefined;
       await session.rows(raiseKeyMemory);
       const superseded = row.staged_attempt === 1 ? 0 : await dropSuperseded(checkpoint, hidden);
       await session.script([
@@ -99,6 +103,18 @@ async function settleOnce(
       });
     },
     { settings: [lockTimeout, ...writerSettings] },
+  );
+}
+
+/** Dropping one of them changes neither the table's number nor that of its rows. */
+async function hasItsColumns(
+  session: Session,
+  schema: string,
+  { staging, plan }: { staging: Staging; plan: LoadPlan },
+): Promise<boolean> {
+  const live = await describeTable(session, schema, staging.name);
+  return plan.table.columns.every(({ name, type }) =>
+    live?.columns.some((column) => column.name === name && column.fits.includes(type)),
   );
 }
 

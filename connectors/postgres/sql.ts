@@ -22,18 +22,31 @@ export function qualified(schema: string, table: string): string {
  * gives up its locks after so long. Joined into one message with `begin`.
  */
 export const pins = [
-  `set local datestyle = 'ISO, YMD'`,
-  `set local intervalstyle = 'postgres'`,
-  `set local timezone = 'UTC'`,
-  `set local extra_float_digits = 3`,
-  `set local bytea_output = 'hex'`,
-  `set local xmloption = 'content'`,
-  `set local array_nulls = on`,
-  `set local quote_all_identifiers = off`,
-  `set local client_encoding = 'UTF8'`,
-  `set local statement_timeout = 0`,
-  `set local idle_in_transaction_session_timeout = '30s'`,
+  pin({
+    datestyle: 'ISO, YMD',
+    intervalstyle: 'postgres',
+    timezone: 'UTC',
+    extra_float_digits: '3',
+    bytea_output: 'hex',
+    xmloption: 'content',
+    array_nulls: 'on',
+    quote_all_identifiers: 'off',
+    client_encoding: 'UTF8',
+    statement_timeout: '0',
+    idle_in_transaction_session_timeout: '30s',
+  }),
+  // Older servers do not know it: the condition is looked at before anything is set.
+  `${pin({ transaction_timeout: '0' })} where pg_catalog.current_setting('server_version_num')::pg_catalog.int4
+    operator(pg_catalog.>=) 170000`,
 ].join('; ');
+
+/** As one statement: it is part of every transaction. */
+function pin(settings: Readonly<Record<string, string>>): string {
+  const calls = Object.entries(settings).map(
+    ([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`,
+  );
+  return /*sql*/ `select ${calls.join(', ')}`;
+}
 
 /**
  * A transaction-local setting of ours, as text in the query. COPY takes no parameters, but it reads these.

@@ -6,11 +6,7 @@ import type { Batch } from '../connector.ts';
 import { quote, quoteAll, setting } from './sql.ts';
 import { formatOf, landedTypes } from './type-table.ts';
 
-/** A writer that dies or freezes in the middle of a transaction loses it, and its locks, after so long. */
-export const writerSettings = [
-  `set local idle_in_transaction_session_timeout = '30s'`,
-  'set local jit = off',
-];
+export const writerSettings = ['set local jit = off'];
 
 /**
  * Measured: to find the rows of a batch among many millions the planner likes to hash the whole table;
