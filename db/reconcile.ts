@@ -1,10 +1,12 @@
-import { and, asc, eq, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNotNull, isNull, lt, sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
 import { auditLog, idempotencyKeys, transferLog, transferModels, transfers } from './schema.ts';
 
-// What `reconcile` looks at: bounded per run, oldest first, all environments.
+// What `reconcile` looks at: bounded per run, all environments.
 
 const rowsMax = 200;
+/** Once a minute: close to three million a day. */
+const purgedMax = 2000;
 
 export interface OpenTransfer {
   readonly id: string;
@@ -21,27 +23,30 @@ export async function listOpenTransfers(
   input: { status: 'PENDING' | 'RUNNING'; olderThanSeconds: number; queueHoursMax: number },
 ): Promise<OpenTransfer[]> {
   const since = input.status === 'PENDING' ? transfers.submittedAt : transfers.startedAt;
-  return db
-    .select({
-      id: transfers.id,
-      destinationId: transfers.destinationId,
-      isEnqueued: sql<boolean>`${transfers.enqueuedAt} is not null`,
-      isCancelRequested: sql<boolean>`${transfers.cancelRequestedAt} is not null`,
-      isExpired: sql<boolean>`
+  return (
+    db
+      .select({
+        id: transfers.id,
+        destinationId: transfers.destinationId,
+        isEnqueued: sql<boolean>`${transfers.enqueuedAt} is not null`,
+        isCancelRequested: sql<boolean>`${transfers.cancelRequestedAt} is not null`,
+        isExpired: sql<boolean>`
         ${transfers.submittedAt} < now() - make_interval(hours => ${input.queueHoursMax})
         and not exists (select from transfers as other
           where other.destination_id = ${transfers.destinationId} and other.status = 'RUNNING')`,
-    })
-    .from(transfers)
-    .where(
-      and(
-        eq(transfers.status, input.status),
-        isNull(transfers.endedAt),
-        sql`${since} < now() - make_interval(secs => ${input.olderThanSeconds})`,
-      ),
-    )
-    .orderBy(asc(since))
-    .limit(rowsMax);
+      })
+      .from(transfers)
+      .where(
+        and(
+          eq(transfers.status, input.status),
+          isNull(transfers.endedAt),
+          sql`${since} < now() - make_interval(secs => ${input.olderThanSeconds})`,
+        ),
+      )
+      // In no order: behind as many that rightly stay as they are, the same would never be looked at.
+      .orderBy(sql`random()`)
+      .limit(rowsMax)
+  );
 }
 
 export interface Retention {
@@ -62,14 +67,12 @@ export async function purge(db: Db, { transferDays, auditDays }: Retention): Pro
       .from(transfers)
       .where(and(isNotNull(transfers.endedAt), lt(transfers.endedAt, olderThan(transferDays))))
       .orderBy(asc(transfers.endedAt))
-      .limit(rowsMax);
+      .limit(purgedMax);
     const ids = (await old).map(({ id }) => id);
     if (ids.length === 0) return 0;
-    await tx.delete(transferLog).where(or(...ids.map((id) => eq(transferLog.transferId, id))));
-    await tx
-      .delete(transferModels)
-      .where(or(...ids.map((id) => eq(transferModels.transferId, id))));
-    await tx.delete(transfers).where(or(...ids.map((id) => eq(transfers.id, id))));
+    await tx.delete(transferLog).where(inArray(transferLog.transferId, ids));
+    await tx.delete(transferModels).where(inArray(transferModels.transferId, ids));
+    await tx.delete(transfers).where(inArray(transfers.id, ids));
     return ids.length;
   });
 }
