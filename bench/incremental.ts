@@ -39,8 +39,8 @@ interface Change {
 }
 
 /**
- * A day for each round, later than all before: far enough from the last round's for the lookback to reach none
- * of it, and in the past, where the fence lets the watermark pass.
+ * A day for each round, later than all before: far enough from the last round's for the lookback to reach
+ * none of it, and in the past, where the fence lets the watermark pass.
  */
 function stampOf({ percent, round }: Change): string {
   return new Date(Date.UTC(2025, 0, percent * 10 + round)).toISOString();

@@ -65,7 +65,7 @@ export async function runTransfer(
 ): Promise<string> {
   const wanted = { models: models.map(({ name }) => name), ...body };
   const id = await startTransfer(bench.api, destinationId, wanted);
-  // Waiting for the workflow costs the servers nothing and loses no time; asking the API again and again does both.
+  // Waiting for the workflow costs the servers nothing and loses no time; asking the API does both.
   await waitForWorkflow(bench.temporal, workflowIds.transfer(id));
   await waitForTransfers(bench.api, [id], { everyMs: lookAgainMs });
   return id;

@@ -25,7 +25,7 @@ export async function openWorkbench(
 ): Promise<Workbench> {
   const open = async (login: Login) => {
     const client = await connect(login);
-    // A server that is stopped ends its sessions; the query under way says so, and an idle one has nothing to say.
+    // A server that is stopped ends its sessions: a query under way fails, and an idle one lost nothing.
     client.on('error', () => undefined);
     return stack.adopt(client, closeQuietly);
   };

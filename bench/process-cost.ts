@@ -47,6 +47,19 @@ export async function readFamilyCpu(pids: readonly number[]): Promise<number | u
   }
 }
 
+/** Of all processes of a group together, in megabytes; what they share counts for each. */
+export async function readGroupMemory(group: number): Promise<number | undefined> {
+  let megabytes: number | undefined;
+  for (const entry of await readdir('/proc').catch(() => [])) {
+    if (!/^\d+$/.test(entry)) continue;
+    const times = await readTimes(Number(entry)).catch(() => undefined);
+    if (times?.group !== group) continue;
+    const status = await readFile(`/proc/${entry}/status`, 'utf8').catch(() => '');
+    megabytes = (megabytes ?? 0) + (readMegabytes(status, 'VmRSS') ?? 0);
+  }
+  return megabytes;
+}
+
 /** The process that started this session's own: the server. */
 export async function findServerPid(client: pg.Client): Promise<number | undefined> {
   const { rows } = await client.query<{ pid: number }>(/*sql*/ `select pg_backend_pid() as pid`);
@@ -56,6 +69,7 @@ export async function findServerPid(client: pg.Client): Promise<number | undefin
 
 interface Times {
   readonly parent: number;
+  readonly group: number;
   readonly ownSeconds: number;
   readonly endedChildrenSeconds: number;
 }
@@ -70,6 +84,7 @@ async function readTimes(pid: number): Promise<Times> {
   const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15);
   return {
     parent: fields[1] ?? 0,
+    group: fields[2] ?? 0,
     ownSeconds: (user + system) / ticksPerSecond,
     endedChildrenSeconds: (childUser + childSystem) / ticksPerSecond,
   };

@@ -24,6 +24,8 @@ export interface BenchResult {
 export interface PeerResult {
   readonly peer: string;
   readonly outcome: Outcome;
+  /** Whether values are equal, and what it does differently. */
+  readonly remark?: string;
 }
 
 /** What the numbers hold for. */
@@ -157,17 +159,17 @@ function peerTable(peers: readonly PeerResult[]): [string[], string[][]] {
       outcome.kind === 'measured' ? Object.keys(outcome.numbers) : [],
     ),
   );
-  const lines = peers.map(({ peer, outcome }) => {
+  const lines = peers.map(({ peer, outcome, remark = '' }) => {
     if (outcome.kind !== 'measured') return [peer, `${outcome.kind}: ${outcome.reason}`];
     const values = [...names].map((name) => toText(outcome.numbers[name]));
-    return [peer, `${outcome.value.toFixed(2)} ×`, ...values];
+    return [peer, `${outcome.value.toFixed(2)} ×`, ...values, remark];
   });
-  return [['peer', 'against native', ...names], lines];
+  return [['peer', 'against native', ...names, ''], lines];
 }
 
 function markdownTable(head: readonly string[], lines: readonly (readonly string[])[]): string {
   const row = (cells: readonly string[]) =>
-    `| ${head.map((_, at) => cells[at] ?? '').join(' | ')} |`;
+    `| ${head.map((_, at) => (cells[at] ?? '').replaceAll('|', '\\|')).join(' | ')} |`;
   return [row(head), row(head.map(() => '---')), ...lines.map(row)].join('\n');
 }
 

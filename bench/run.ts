@@ -3,6 +3,7 @@ import { startCast, type Cast } from '../bin/demo-servers.ts';
 import { stopOnSignal, type StopRequest } from '../bin/demo-signal.ts';
 import { connect, type Login } from '../bin/demo-vendor.ts';
 import { Failure } from '../domain/failure.ts';
+import { measurePeers } from './peers/measure-peers.ts';
 import { openWorkbench } from './open-workbench.ts';
 import { benchHelp, parseBenchOptions, type BenchOptions } from './options.ts';
 import {
@@ -10,6 +11,7 @@ import {
   writeReport,
   type BenchResult,
   type Outcome,
+  type PeerResult,
   type Setting,
 } from './report.ts';
 import { createSourceRows } from './source-rows.ts';
@@ -26,6 +28,9 @@ const settings = { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum: 'of
 /** The bound on memory is that of one slot, and nothing here runs two loads at once. */
 const oneSlot = { WAYBILL_DATA_SLOTS: '1' };
 
+/** Where only peers are asked for. */
+const noRows: Group = { worker: {}, rows: [] };
+
 try {
   const options = parseBenchOptions(process.argv.slice(2));
   if (options === undefined) process.stdout.write(benchHelp);
@@ -38,18 +43,20 @@ try {
 
 interface Findings {
   readonly results: BenchResult[];
+  readonly peers: PeerResult[];
   setting: Setting;
 }
 
 async function run(options: BenchOptions): Promise<void> {
   const stop = stopOnSignal();
-  const findings: Findings = { results: [], setting: machineSetting() };
+  const findings: Findings = { results: [], peers: [], setting: machineSetting() };
   const rows = table.filter(({ name }) => options.only.includes(name));
-  for (const group of groupByWorker(rows)) {
+  const [usual = noRows, ...others] = groupByWorker(rows);
+  for (const group of [usual, ...others]) {
     if (stop.signal.aborted) break;
-    await runGroup(group, { options, stop, findings });
+    await runGroup(group, { options, stop, findings, withPeers: options.peers && group === usual });
   }
-  const report = { at: new Date(), peers: [], ...findings };
+  const report = { at: new Date(), ...findings };
   const { text, file } = await writeReport('bench/results', report);
   say(`\n${text}\nWritten to ${file}`);
   if (findings.results.some(({ outcome }) => outcome.kind === 'failed')) process.exitCode = 1;
@@ -75,9 +82,11 @@ interface Running {
   readonly options: BenchOptions;
   readonly stop: StopRequest;
   readonly findings: Findings;
+  readonly withPeers: boolean;
 }
 
-async function runGroup(group: Group, { options, stop, findings }: Running): Promise<void> {
+async function runGroup(group: Group, running: Running): Promise<void> {
+  const { options, stop } = running;
   const { signal, asked } = stop;
   const cast = await startCast({
     stateDir: options.stateDir,
@@ -88,7 +97,7 @@ async function runGroup(group: Group, { options, stop, findings }: Running): Pro
     signal,
     prepare: (source) => fillSource(source, options.rows),
   });
-  const measuring = measureGroup(cast, group, { options, stop, findings });
+  const measuring = measureGroup(cast, group, running);
   try {
     await Promise.race([measuring, asked]);
   } finally {
@@ -97,7 +106,7 @@ async function runGroup(group: Group, { options, stop, findings }: Running): Pro
 }
 
 async function measureGroup(cast: Cast, group: Group, running: Running): Promise<void> {
-  const { options, stop, findings } = running;
+  const { options, stop, findings, withPeers } = running;
   await using stack = new AsyncDisposableStack();
   const bench = await openWorkbench({ ...options, cast, signal: stop.signal, say }, stack);
   findings.setting = { ...machineSetting(), ...(await describeSetting(bench)) };
@@ -106,6 +115,7 @@ async function measureGroup(cast: Cast, group: Group, running: Running): Promise
     say(`${row.name}: ${row.work} …`);
     findings.results.push({ row, outcome: await runRow(row, bench) });
   }
+  if (withPeers) findings.peers.push(...(await measurePeers(bench)));
 }
 
 /** A row that fails is in the report with the reason in place of a number, and the next ones run. */
@@ -116,6 +126,7 @@ async function runRow(row: BenchRow, bench: Workbench): Promise<Outcome> {
   try {
     return await row.run(bench);
   } catch (error) {
+    if (bench.signal.aborted) return { kind: 'not run', reason: 'the run was stopped' };
     const reason = error instanceof Error ? error.message : String(error);
     say(`  failed: ${reason}`);
     return { kind: 'failed', reason };

@@ -6,7 +6,7 @@ import { unchangedRow } from './unchanged.ts';
 import { workerMemoryRow } from './worker-memory.ts';
 import type { BenchRow } from './workbench.ts';
 
-/** Everything we hold ourselves to, in the order in which it runs: what changes the source's rows comes late. */
+/** Everything we hold ourselves to, in the order in which it runs. */
 export const table: readonly BenchRow[] = [
   ...firstLoadRows,
   unchangedRow,
