@@ -1,10 +1,18 @@
 import type { LoadClose } from '../connector.ts';
 import type { LoadPlan, LoadProgress } from '../../domain/load.ts';
-import { fencedFailure, fencedState, rowGoneFailure, rowGoneState } from './failures.ts';
+import { applicationNames } from './connect.ts';
+import {
+  fencedFailure,
+  fencedState,
+  lockNotAvailable,
+  rowGoneFailure,
+  rowGoneState,
+  sqlStateOf,
+} from './failures.ts';
 import { loadRowColumns, parseLoadRow, type LoadRow } from './record.ts';
 import type { Session } from './session.ts';
 import { literal, qualified, setting } from './sql.ts';
-import { loadTable, statusTable } from './tables.ts';
+import { loadTable, lockTimeout, statusTable } from './tables.ts';
 
 /** Assignments to the row of a load, with the values that they number from $5 on. */
 export interface Change {
@@ -34,9 +42,20 @@ export class Checkpoint {
    * lower one
    */
   async show(): Promise<LoadRow> {
+    const row = await this.tryToShow().catch(async (error: unknown) => {
+      if (sqlStateOf(error) !== lockNotAvailable) throw error;
+      await this.endHolder();
+      return this.tryToShow();
+    });
+    if (row === undefined) throw fencedFailure();
+    return parseLoadRow(row);
+  }
+
+  /** Nothing where the epoch that is there is higher. */
+  private async tryToShow(): Promise<unknown> {
     const { epoch, owner, modelId, modelName, table } = this.plan;
-    const [row] = await this.session.transaction(() =>
-      this.session.rows(
+    const show = async () => {
+      const [row] = await this.session.rows(
         /*sql*/ `insert into ${this.table} as t (model_id, model_name, table_name, owner,
             epoch_started_at_micros, epoch_step, epoch_attempt, writer_pid, writer_backend_start)
           values ($1, $2, $3, $4, $5, $6, $7, pg_backend_pid(),
@@ -49,10 +68,25 @@ export class Checkpoint {
             <= (excluded.epoch_started_at_micros, excluded.epoch_step, excluded.epoch_attempt)
           returning ${loadRowColumns}`,
         [modelId, modelName, table.name, owner, epoch.startedAtMicros, epoch.step, epoch.attempt],
-      ),
+      );
+      return row;
+    };
+    return this.session.transaction(show, { settings: [lockTimeout] });
+  }
+
+  /**
+   * Ends the session that has changed our row and neither commits nor says anything: an attempt that froze
+   * between two messages. It is found by its transaction, so a pooler that lends sessions does not matter.
+   */
+  private async endHolder(): Promise<void> {
+    await this.session.rows(
+      /*sql*/ `select pg_terminate_backend(a.pid) from ${this.table} t
+        join pg_locks l on l.locktype = 'transactionid' and l.transactionid = t.xmax and l.granted
+        join pg_stat_activity a on a.pid = l.pid
+        where t.model_id = $1 and a.usename = current_user and a.application_name = $2
+          and a.state like 'idle in transaction%'`,
+      [this.plan.modelId, applicationNames.destination],
     );
-    if (row === undefined) throw fencedFailure();
-    return parseLoadRow(row);
   }
 
   /**

@@ -65,6 +65,8 @@ export function fencedFailure(): Failure {
   return new Failure('fenced', 'A newer attempt has taken over this load.');
 }
 
+export const lockNotAvailable = '55P03';
+
 /** The SQLSTATE behind a failure, where a server gave one. */
 export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof PostgresFailure ? error.sqlState : undefined;

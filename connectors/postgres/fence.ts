@@ -82,10 +82,10 @@ async function readActivity(session: Session): Promise<Activity> {
 }
 
 async function countPrepared(session: Session): Promise<number> {
-  const [row] = await session.rows<{ count: number }>(
-    /*sql*/ `select count(*)::int as count from pg_catalog.pg_prepared_xacts
-      where database = current_database()`,
-  );
+  const [row] = await session.rows<{
+    count: number;
+  }>(/*sql*/ `select count(*)::int as count from pg_catalog.pg_prepared_xacts
+      where database = current_database()`);
   return must(row, 'a count').count;
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Failure } from '../../domain/failure.ts';
 import type { LoadPlan } from '../../domain/load.ts';
 import { must } from '../../lib/must.ts';
-import { sqlStateOf } from './failures.ts';
+import { lockNotAvailable, sqlStateOf } from './failures.ts';
 import { applicationNames } from './connect.ts';
 import type { LoadRow } from './record.ts';
 import type { Session } from './session.ts';
@@ -33,8 +33,6 @@ export function lostCopy(table: string): Failure {
       'It is loaded anew by the next transfer.',
   );
 }
-
-const lockNotAvailable = '55P03';
 
 /**
  * Inside a transaction: hidden tables of ours that no row of a load names any more, because somebody deleted
