@@ -116,7 +116,7 @@ const finish = (table: string) => [
   /*sql*/ `vacuum (analyze) public.${table}`,
 ];
 
-/** A row of 100 kB for a thousand narrow ones (20 to 2,000), and one of 32 MB for fifty thousand (3 to 20). */
+/** A row of 100 kB for a thousand narrow ones (20 to 2,000), and one of 32 MB for fifty thousand (3–20). */
 function countBlobs(rows: number): { wide: number; huge: number } {
   const between = (low: number, count: number, high: number) =>
     Math.max(low, Math.min(high, Math.round(count)));
