@@ -25,7 +25,7 @@ export function createDatabase(url: string, options: DatabaseOptions = {}): Data
     connectionString: url,
     max: options.connectionsMax ?? 10,
     connectionTimeoutMillis: 10_000,
-    // A server that has gone without a word is noticed within a minute, not after the two hours of the kernel.
+    // A server that has gone without a word is noticed within a minute, not after the kernel's two hours.
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     // Instants travel as text: the zone of the server's configuration must not colour them.

@@ -32,7 +32,7 @@ const typeErrorResponse = 0x45;
 const passing: readonly number[] = [0x48, 0x4e, 0x53, 0x41];
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
-/** Signature, no flags, no extension. Flags and extensions are for row OIDs, which no server since 12 sends. */
+/** Signature, no flags, no extension: these are for row OIDs, which no server since 12 sends. */
 const binaryHeader = Buffer.concat([signature, Buffer.alloc(8)]);
 /** A field count of -1. */
 const binaryTrailer = Buffer.from([0xff, 0xff]);

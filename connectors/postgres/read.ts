@@ -43,7 +43,10 @@ export async function* readRows(
   await session.script(['commit']);
 }
 
-/** Sets what the statement reads. An id that no row can equal is refused: a transfer of nothing would look like a tenant without rows. */
+/**
+ * Sets what the statement reads. An id that no row can equal is refused: a transfer of nothing would look
+ * like a tenant without rows.
+ */
 async function checkTenant(
   session: Session,
   { settings, tenantCast }: ReadStatement,

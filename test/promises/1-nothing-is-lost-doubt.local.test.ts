@@ -1,5 +1,5 @@
-// Promise 1: nothing is lost, and where the source cannot be sure of that the transfer's log says so, names the
-// grant that would change it, and what commits within the lookback is found.
+// Promise 1: nothing is lost, and where the source cannot be sure of that the transfer's log says so, names
+// the grant that would change it, and what commits within the lookback is found.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSystem, type System } from '../harness/system.ts';
 import { transfer } from '../harness/transfers.ts';

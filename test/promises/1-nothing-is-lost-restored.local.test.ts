@@ -1,11 +1,13 @@
-// Promise 1: nothing is lost when a destination is put back to an older state, between transfers, or moved to
-// another server.
+// Promise 1: nothing is lost when a destination is put back to an older state, between transfers or while one
+// runs, or is moved to another server.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from '../../bin/run-command.ts';
 import { createTestDatabase, databaseUrl, runSql, type TestDatabase } from '../harness/database.ts';
+import { startPrivatePostgres } from '../harness/postgres-process.ts';
 import { createSystem, type System } from '../harness/system.ts';
 import { submit, transfer, waitForEnd } from '../harness/transfers.ts';
 import { connect, connectionBlock } from '../harness/vendor.ts';
-import { createPair, expectEqual, insert, type Pair } from './late-commits.ts';
+import { createPair, expectEqual, insert, waitForLock, type Pair } from './late-commits.ts';
 
 /** They wait side by side, on a machine that may be busy. */
 const sideBySide = { timeout: 180_000 };
@@ -74,6 +76,55 @@ describe.concurrent('a destination', sideBySide, () => {
     await expectEqual(pair);
   });
 
+  test('that was restored while a transfer runs goes on from its own state', async () => {
+    await using pair = await createPair(system);
+    const { customer } = pair;
+    await pass(pair, 1);
+    await backUp(pair);
+    await pass(pair, 2);
+    await work(pair, 3);
+    // The transfer makes its plan and then waits, to open its load.
+    await customer.sql.query(
+      /*sql*/ `begin; lock table vendor_data._waybill_load in exclusive mode`,
+    );
+    const id = await submit(system, customer.destinationId);
+    await waitForLock(customer.database);
+    for (const name of tablesOf(pair)) {
+      await customer.sql.query(
+        /*sql*/ `truncate vendor_data.${name}; insert into vendor_data.${name} select * from backup.${name}`,
+      );
+    }
+    await customer.sql.query(/*sql*/ `commit`);
+    expect((await waitForEnd(system, id)).status).toBe('SUCCESS');
+    await expectEqual(pair);
+  });
+
+  test('that failed over to an older copy while a transfer runs goes on from it', async () => {
+    await using server = await startPrivatePostgres();
+    await using pair = await createPair(system);
+    const place = { ...server, name: 'postgres', drop: async () => undefined };
+    await moveTo(pair, place);
+    await pass(pair, 1);
+    const { cluster } = server.server;
+    const copy = `${cluster}-copy`;
+    await server.stop();
+    await run('cp', '-a', cluster, copy);
+    await server.start();
+    await pass(pair, 2);
+    await work(pair, 3);
+    const customer = await connect(place);
+    customer.on('error', () => undefined);
+    await customer.query(/*sql*/ `begin; lock table vendor_data._waybill_load in exclusive mode`);
+    const id = await submit(system, pair.customer.destinationId);
+    await waitForLock(place);
+    await server.kill();
+    await run('rm', '-r', cluster);
+    await run('mv', copy, cluster);
+    await server.start();
+    expect((await waitForEnd(system, id)).status).toBe('SUCCESS');
+    await expectEqualAt(pair, place);
+  });
+
   test('that moved to a server without its tables is loaded in full', async () => {
     await using pair = await createPair(system);
     await using elsewhere = await createTestDatabase();
@@ -124,4 +175,10 @@ async function copyOf({ customer: { database, sql } }: Pair): Promise<TestDataba
   await sql.end();
   await runSql(server, /*sql*/ `create database ${copy.name} template ${database.name}`);
   return copy;
+}
+
+async function run(command: string, ...args: readonly string[]): Promise<void> {
+  expect(await runCommand(command, [...args], { timeoutMs: 60_000 })).toMatchObject({
+    failed: undefined,
+  });
 }

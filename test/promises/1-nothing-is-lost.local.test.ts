@@ -1,5 +1,6 @@
-// Promise 1: nothing is lost. Every row that was committed when a transfer began to read is at the destination
-// when it succeeds, and what commits later arrives with a later transfer, however old its stamp is by then.
+// Promise 1: nothing is lost. Every row that was committed when a transfer began to read is at the
+// destination when it succeeds, and what commits later arrives with a later transfer, however old its stamp
+// is by then.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSystem, type System } from '../harness/system.ts';
 import { submit, transfer, waitForEnd } from '../harness/transfers.ts';
@@ -140,9 +141,8 @@ describe.concurrent('a transaction that is open while a transfer runs', sideBySi
 
 /** Begun in the first half of a second: rounded to whole ones its stamp is older than itself. */
 async function beginRoundedDown(vendor: Vendor) {
-  await vendor.sql.query(
-    /*sql*/ `select pg_sleep(1.1 - extract(microseconds from clock_timestamp())::numeric % 1000000 / 1000000)`,
-  );
+  await vendor.sql.query(/*sql*/ `select pg_sleep(
+      1.1 - extract(microseconds from clock_timestamp())::numeric % 1000000 / 1000000)`);
   return beginLate(vendor);
 }
 
@@ -179,9 +179,8 @@ test('a row that goes back and forth between the slices of an increment is there
   await fill(vendor.sql, customer.tenant, { rows: 500, from: 1001 });
   await transfer(system, customer.destinationId);
   const late = await beginLate(vendor);
-  await vendor.sql.query(
-    /*sql*/ `update orders set note = 'new', changed_at = clock_timestamp() + make_interval(secs => id / 1e6)`,
-  );
+  await vendor.sql.query(/*sql*/ `update orders
+      set note = 'new', changed_at = clock_timestamp() + make_interval(secs => id / 1e6)`);
   await vendor.sql.query(holdReaders);
   const id = await submit(system, customer.destinationId);
   await waitForLock(vendor.database);

@@ -114,7 +114,8 @@ test.each([
 test('a tenant id that the source has no characters for is refused', async () => {
   const bytes = hex('any', 'latin1');
   await expect(move({ from: 'LATIN1', to: 'UTF8', bytes, tenant: kanji })).rejects.toMatchObject({
-    kind: 'value_refused',
+    kind: 'source_mismatch',
+    code: 'CONF',
   });
 });
 
@@ -123,6 +124,7 @@ test('limits of a login on its statements do not cut a transfer short', async ()
   await ends.source.query(`create role ${login} superuser login password 'hurried';
     alter role ${login} set statement_timeout = '300ms';
     alter role ${login} set idle_in_transaction_session_timeout = '300ms';
+    alter role ${login} set transaction_timeout = '300ms';
     create table things (tenant text, at timestamptz default now(), id text, note text);
     insert into things (tenant, id, note) select 'acme', n, 'slow' from generate_series(1, 8) n;
     create view slow as select * from things where pg_sleep(0.1) is not null`);

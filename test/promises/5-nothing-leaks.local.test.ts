@@ -85,8 +85,8 @@ async function setUp(): Promise<string> {
   await vendorSql.query(/*sql*/ `create index on secrets (tenant, changed_at, id);
     create view cooked as select tenant, id, note::int::text as note, body, changed_at from secrets`);
   await vendorSql.query(
-    /*sql*/ `insert into secrets select $1, '${canary}-key-' || n, '${canary}-note', '{"a": "${canary}-json"}',
-        timestamptz '${day} 00:00:00.424242+00'
+    /*sql*/ `insert into secrets select $1, '${canary}-key-' || n, '${canary}-note',
+        '{"a": "${canary}-json"}', timestamptz '${day} 00:00:00.424242+00'
       from generate_series(1, 35) n`,
     [tenant],
   );

@@ -1,3 +1,4 @@
+import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestTemporal } from '../harness/temporal.ts';
 import { createTestTemporal } from '../harness/temporal.ts';
@@ -101,25 +102,29 @@ test('a model that is paused before its first slice copies nothing', async () =>
   expect(calls).toContain('copySlice orders 1');
 });
 
-test('a pause holds for models that begin later, however early it comes', async () => {
-  const opening = Promise.withResolvers<void>();
-  const opened = Promise.withResolvers<void>();
+test('a pause that comes while models are planned holds before any of them copies', async () => {
+  const planning = Promise.withResolvers<void>();
+  const planned = Promise.withResolvers<void>();
   const { activities, calls } = createFakeSteps(['orders', 'invoices'], {
     openTransfer: async () => {
-      opening.resolve();
-      await opened.promise;
       const models = ['orders', 'invoices'].map((name) => ({ modelId: name, modelName: name }));
       return { models, modelsAtOnce: 2 };
+    },
+    planModel: async () => {
+      planning.resolve();
+      await planned.promise;
+      return { mode: 'merge', mustEvolve: false, windowEnd: undefined, summary: 'plan' };
     },
   });
   await world.play(activities, async (stage) => {
     const handle = await stage.startTransfer();
-    await opening.promise;
+    await planning.promise;
     await handle.signal('pause');
-    opened.resolve();
     const models = ['orders', 'invoices'].map((name) =>
       stage.client.workflow.getHandle(`${handle.workflowId}/${name}`),
     );
+    for (const model of models) await expect.poll(() => hasHeard(model), soon).toBe(true);
+    planned.resolve();
     for (const model of models)
       await expect.poll(() => currentDetails(model), soon).toContain('paused');
     expect(calls.filter((call) => call.startsWith('copySlice'))).toEqual([]);
@@ -174,4 +179,9 @@ async function currentDetails(model: {
 function eventTypes({ events }: { events?: { eventType?: unknown }[] | null }): string {
   const signaled = 26;
   return (events ?? []).map((event) => (event.eventType === signaled ? 'Signaled' : '')).join(' ');
+}
+
+async function hasHeard(model: WorkflowHandle): Promise<boolean> {
+  const { events } = await model.fetchHistory();
+  return (events ?? []).some((event) => Boolean(event.workflowExecutionSignaledEventAttributes));
 }
