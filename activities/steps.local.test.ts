@@ -4,10 +4,11 @@ import { memory } from '../connectors/memory.ts';
 import type { Batch, ConnectorRegistry, Load } from '../connectors/connector.ts';
 import type { Row } from '../connectors/memory/store.ts';
 import { memoryColumn, tableOf } from '../connectors/memory/store.ts';
-import type { TransferRecord } from '../db/transfers.ts';
+import { getTransfer, type TransferRecord } from '../db/transfers.ts';
 import { createMetadata, type Metadata } from '../test/harness/metadata.ts';
 import { createShipment, faultyMemory, type Shipment } from '../test/harness/shipment.ts';
 import { openOne, runSteps, stepDeps } from '../test/harness/steps.ts';
+import { closeTransfer } from './close-transfer.ts';
 import { copySlice } from './copy-slice.ts';
 import { evolveSchema } from './evolve-schema.ts';
 import { finishModel } from './finish-model.ts';
@@ -137,6 +138,18 @@ describe('two attempts at once', () => {
     });
     expect(again).toMatchObject({ next: 'done', rows: 0, batches: 0 });
   });
+});
+
+test('a plan that was frozen until its transfer had ended leaves the end as it is', async () => {
+  const shipment = await createFilled();
+  const options = faultyMemory([]);
+  const ref = await openOne(shipment, options);
+  const deps = stepDeps(shipment, options);
+  const { transferId, modelId } = ref;
+  await closeTransfer(deps, { transferId, outcomes: { [modelId]: { status: 'CANCELLED' } } });
+  await expect(planModel(deps, ref)).rejects.toMatchObject({ kind: 'fenced' });
+  const { models } = await getTransfer(metadata.db, { environment: 'prod', id: transferId });
+  expect(models).toMatchObject([{ status: 'CANCELLED' }]);
 });
 
 describe('a slice', () => {

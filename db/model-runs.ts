@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
 import type { InstantText } from '../domain/instant.ts';
 import type { LandedTable } from '../domain/load.ts';
@@ -78,7 +78,10 @@ export async function getModelRun(db: Db, ref: ModelRef): Promise<ModelRun> {
   };
 }
 
-/** Keeps the plan unless one is there already: the first one made is the one all attempts go by. */
+/**
+ * Keeps the plan unless one is there already: the first one made is the one all attempts go by.
+ * @throws Failure `fenced` where the run has ended, as an attempt that was frozen meanwhile finds it
+ */
 export async function keepPlan(db: Db, ref: ModelRef, plan: StoredPlan): Promise<StoredPlan> {
   const { decision, fence } = plan;
   const [kept] = await db
@@ -95,9 +98,10 @@ export async function keepPlan(db: Db, ref: ModelRef, plan: StoredPlan): Promise
       windowAfter: decision.window.after ?? null,
       windowUpTo: decision.window.upTo ?? null,
     })
-    .where(isRun(ref))
+    .where(and(isRun(ref), isOpen))
     .returning({ plan: transferModels.plan });
-  return kept?.plan ?? plan;
+  if (kept === undefined) throw new Failure('fenced', 'This model has ended meanwhile.');
+  return kept.plan ?? plan;
 }
 
 /** What one committed batch adds to the figures of a run. */
@@ -164,7 +168,7 @@ export async function recordSuccess(
     await tx
       .update(transferModels)
       .set({ status: 'SUCCESS', error: null, endedAt: sql`now()` })
-      .where(isRun(run));
+      .where(and(isRun(run), isOpen));
     const { destinationId, modelId } = run;
     const guarantee = run.plan?.fence.guarantee;
     const state = {
@@ -196,6 +200,9 @@ export async function isDestinationGone(
     );
   return row !== undefined && row.deletedAt !== null;
 }
+
+/** An end that is on record stands. */
+const isOpen = inArray(transferModels.status, ['PENDING', 'RUNNING']);
 
 function isRun({ transferId, modelId }: ModelRef) {
   return and(eq(transferModels.transferId, transferId), eq(transferModels.modelId, modelId));
