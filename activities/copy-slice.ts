@@ -61,7 +61,8 @@ async function move(slice: Move): Promise<SliceResult> {
     isExhausted = false;
     return 'stop';
   };
-  await overlap(rows, write, reading);
+  const fillsMemory = ({ bytes }: Batch) => bytes > deps.limits.batchBytesMax;
+  await overlap(rows, write, { reading, fillsMemory });
 
   const { progress } = load;
   const tookLongerThanSlice = counter.millisSinceFirst() > deps.limits.sliceMs;

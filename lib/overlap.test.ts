@@ -26,6 +26,13 @@ function createEnds() {
   return { log, read, write };
 }
 
+test('an item that fills the memory is written before the next is read', async () => {
+  const { log, read, write } = createEnds();
+  await overlap(read(3), write, { fillsMemory: (item) => item === 1 });
+  expect(log.indexOf('read 1')).toBeLessThan(log.indexOf('end 0'));
+  expect(log.indexOf('read 2')).toBeGreaterThan(log.indexOf('end 1'));
+});
+
 test('the next item is read while one is written, and none further', async () => {
   const { log, read, write } = createEnds();
   await overlap(read(3), write);
@@ -98,14 +105,16 @@ async function* readOnce(signal: AbortSignal): AsyncGenerator<number> {
 
 test('stop interrupts a read that would never come', async () => {
   const reading = new AbortController();
-  await overlap(readOnce(reading.signal), async () => 'stop', reading);
+  await overlap(readOnce(reading.signal), async () => 'stop', { reading });
   expect(reading.signal.aborted).toBe(true);
 });
 
 test('a failing write interrupts a read that would never come', async () => {
   const reading = new AbortController();
   const write = () => Promise.reject(new Error('write failed'));
-  await expect(overlap(readOnce(reading.signal), write, reading)).rejects.toThrow('write failed');
+  await expect(overlap(readOnce(reading.signal), write, { reading })).rejects.toThrow(
+    'write failed',
+  );
 });
 
 test('whatever takes how long, every item is written once, in order, one at a time', async () => {

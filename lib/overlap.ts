@@ -1,3 +1,8 @@
+interface OverlapOptions<T> {
+  readonly reading?: AbortController;
+  readonly fillsMemory?: (item: T) => boolean;
+}
+
 /**
  * Joins a source of items to a sink: while one item is written the next is read, and never more than these
  * two exist. Items are written one at a time and in order.
@@ -7,17 +12,22 @@
  * - A failing read is thrown after the write in flight has ended; that write's own error goes before it.
  *
  * Closing means the iterator's `return`, awaited. That of an async generator waits for the read in progress:
- * give `reading`, the controller whose signal the source listens to, and it is aborted first.
+ * give `reading`, the controller whose signal the source listens to, and it is aborted first. An item that
+ * `fillsMemory` is written before the next is read.
  */
 export async function overlap<T>(
   items: AsyncIterable<T>,
   write: (item: T) => Promise<void | 'stop'>,
-  reading?: AbortController,
+  { reading, fillsMemory }: OverlapOptions<T> = {},
 ): Promise<void> {
   const iterator = items[Symbol.asyncIterator]();
   let current = await iterator.next();
   while (!current.done) {
     const writing = startWrite(write, current.value);
+    const isAlone = fillsMemory?.(current.value) ?? false;
+    // Held on to, the item would still be there while the next one is read.
+    current = nothing;
+    if (isAlone) await writing.catch(() => undefined);
     const ahead = iterator.next();
     // Its failure is met below, after the write; until then it must not count as unhandled.
     ahead.catch(() => undefined);
@@ -30,6 +40,8 @@ export async function overlap<T>(
     current = await ahead;
   }
 }
+
+const nothing: IteratorResult<never, undefined> = { done: true, value: undefined };
 
 /** A sink that throws before its first await counts as a failed write like any other. */
 async function startWrite<T>(
