@@ -92,7 +92,7 @@ export const failurePolicies = {
     'Declare another type for the column.',
   ),
   limit_reached: fault('after_change', 'host', 'LIMT').remedy(
-    'Raise the limit that the message names, or send less.',
+    'Send less than the message names, or raise the limit where it is a setting.',
   ),
   config_invalid: fault('after_change', 'host', 'CONF').remedy(
     'Correct the setting that the message names.',

@@ -150,7 +150,7 @@ export class MessageCutter {
     if (rowBytes > rowBytesMax)
       throw new Failure(
         'limit_reached',
-        `A row of the source is longer than ${rowBytesMax} bytes.`,
+        `A row of the source is longer than ${rowBytesMax} bytes, which no row may be.`,
       );
     if (this.rows === 0) return false;
     return this.rows >= batchRowsMax || this.bytes + rowBytes > batchBytesMax;
