@@ -16,6 +16,7 @@ export class CopyIn implements Submittable {
   private readonly chunks: readonly Buffer[];
   private readonly ended = Promise.withResolvers<number>();
   private stream: Duplex | undefined;
+  private isSending = false;
   private isOver = false;
   private rowCount = 0;
 
@@ -30,6 +31,7 @@ export class CopyIn implements Submittable {
   }
 
   private async send(stream: Duplex): Promise<void> {
+    this.isSending = true;
     stream.cork();
     let waiting = 0;
     for (const chunk of this.chunks) {
@@ -44,6 +46,7 @@ export class CopyIn implements Submittable {
     }
     if (!this.isOver) stream.write(copyDone);
     stream.uncork();
+    this.isSending = false;
   }
 
   // What the driver calls.
@@ -78,6 +81,8 @@ export class CopyIn implements Submittable {
 
   handleError(error: unknown): void {
     this.isOver = true;
+    // A chunk may end within a message: the server would take the next statement for the rest of it.
+    if (this.isSending) this.stream?.destroy();
     this.ended.reject(error);
   }
 }

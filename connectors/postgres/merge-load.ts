@@ -7,6 +7,7 @@ import {
   advance,
   batchAssignments,
   batchValues,
+  checkTaken,
   columnDefinitions,
   copyStatement,
   lookupSettings,
@@ -52,7 +53,8 @@ export class MergeLoad implements Load {
     const context = { table: plan.table.name, columns: plan.wireColumns };
     const rowsChanged = await session.rollingBack(async () => {
       // The rows come before the lock on the checkpoint: a writer that freezes meanwhile blocks nobody.
-      await session.copyIn(this.stage, messagesOf(batch, plan), context);
+      const taken = await session.copyIn(this.stage, messagesOf(batch, plan), context);
+      checkTaken(taken, batch);
       await this.checkpoint.setValues(batchValues(batch));
       const check = this.checkpoint.changeStatement(batchAssignments(this.progress));
       const results = await session.script(

@@ -14,6 +14,7 @@ import {
   advance,
   batchAssignments,
   batchValues,
+  checkTaken,
   copyStatement,
   messagesOf,
   writerSettings,
@@ -80,7 +81,8 @@ export class ReplaceLoad implements Load, StagedCopy {
   ): Promise<void> {
     try {
       const { session, plan } = this.checkpoint;
-      await session.copyIn(this.stage, messagesOf(batch, plan), context);
+      const taken = await session.copyIn(this.stage, messagesOf(batch, plan), context);
+      checkTaken(taken, batch);
     } catch (error) {
       if (!(error instanceof Failure) || error.kind !== 'destination_missing') throw error;
       // The hidden table has gone, not the customer's: the next attempt finds that out and begins anew.

@@ -39,15 +39,18 @@ export function lostCopy(table: string): Failure {
  * the row. They would stay for ever.
  */
 async function dropForgotten(session: Session, schema: string): Promise<void> {
-  const rows = await session.rows<{ name: string }>(
-    /*sql*/ `select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = $1 and c.relkind = 'r' and c.relname ~ '^_waybill_copy_[0-9a-f]{16}$'
+  // One that another load is dropping, or that somebody reads or built a view on, stays for next time.
+  const body = /*sql*/ `declare name text; begin
+    for name in select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = ${literal(schema)} and c.relkind = 'r' and c.relname ~ '^_waybill_copy_[0-9a-f]{16}$'
         and pg_get_userbyid(c.relowner) = current_user
         and c.oid::bigint not in (select staged_oid from ${qualified(schema, loadTable)}
-          where staged_oid is not null)`,
-    [schema],
-  );
-  for (const { name } of rows) await session.script([`drop table ${qualified(schema, name)}`]);
+          where staged_oid is not null) order by 1
+    loop
+      begin execute format('drop table if exists %I.%I', ${literal(schema)}, name);
+      exception when others then null; end;
+    end loop; end`;
+  await session.script([`do ${literal(body)}`]);
 }
 
 /** Inside a transaction: a hidden table without a key, from the frozen revision. */

@@ -1,3 +1,4 @@
+import { Failure } from '../../domain/failure.ts';
 import type { LandedColumn, LandedTable, LoadPlan, LoadProgress } from '../../domain/load.ts';
 import { later } from '../../domain/instant.ts';
 import { wrapInMessages } from '../../formats/copy-messages.ts';
@@ -49,6 +50,13 @@ export function copyStatement(target: string, plan: LoadPlan): string {
 /** The rows of a batch as the messages that a COPY takes. */
 export function messagesOf(batch: Batch, { encoding }: LoadPlan): readonly Buffer[] {
   return encoding === 'copy_text' ? wrapInMessages(batch.chunks) : batch.chunks;
+}
+
+/** @throws Failure `destination_unreachable` where the server counted other rows than were sent */
+export function checkTaken(rows: number, batch: Batch): void {
+  if (rows === batch.rows) return;
+  const sentence = 'The destination took fewer rows than it was sent.';
+  throw new Failure('destination_unreachable', sentence);
 }
 
 export interface Upsert {
