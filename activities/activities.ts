@@ -48,7 +48,9 @@ async function runStep<I, O>(
   const context = Context.current();
   const { info } = context;
   let counts: Readonly<Record<string, number>> = {};
-  const ticker = setInterval(() => context.heartbeat(counts), beatEveryMs);
+  // A step inside the workflow's task has nobody to tell.
+  const beat = info.isLocal ? () => undefined : () => context.heartbeat(counts);
+  const ticker = setInterval(beat, beatEveryMs);
   const log = deps.log.child({
     step: info.activityType,
     workflow: info.workflowExecution?.workflowId,

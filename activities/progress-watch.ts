@@ -23,14 +23,20 @@ export function watchProgress({ signal, limits }: StepDeps): ProgressWatch {
   const giveUp = () =>
     stuck.abort(new Failure('no_progress', `No batch was committed for ${minutes} minutes.`));
   let timer = setTimeout(giveUp, limits.progressMs);
+  let isOver = false;
   const stop = () => clearTimeout(timer);
   return {
     signal: AbortSignal.any([signal, stuck.signal]),
     touch() {
       stop();
+      // Work that the watch has given up may still end.
+      if (isOver) return;
       timer = setTimeout(giveUp, limits.progressMs);
     },
     guard: (work) => Promise.race([work, ended]),
-    [Symbol.dispose]: stop,
+    [Symbol.dispose]() {
+      isOver = true;
+      stop();
+    },
   };
 }

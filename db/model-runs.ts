@@ -165,10 +165,12 @@ export async function recordSuccess(
   { run, watermark, table }: ModelSuccess,
 ): Promise<void> {
   await db.transaction(async (tx) => {
-    await tx
+    const recorded = await tx
       .update(transferModels)
       .set({ status: 'SUCCESS', error: null, endedAt: sql`now()` })
-      .where(and(isRun(run), isOpen));
+      .where(and(isRun(run), isOpen))
+      .returning({ modelId: transferModels.modelId });
+    if (recorded.length === 0) return;
     const { destinationId, modelId } = run;
     const guarantee = run.plan?.fence.guarantee;
     const state = {

@@ -157,7 +157,8 @@ export async function closeModels(
   const models = await db
     .select()
     .from(transferModels)
-    .where(eq(transferModels.transferId, transferId));
+    .where(eq(transferModels.transferId, transferId))
+    .for('update');
   const statuses: ModelStatus[] = [];
   for (const { modelId, modelName, status } of models) {
     const outcome = outcomes.get(modelId) ?? { status: 'CANCELLED', error: undefined };

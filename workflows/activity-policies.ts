@@ -28,6 +28,9 @@ const light = {
  */
 const lightInTask: LocalActivityOptions = { ...light, localRetryThreshold: '5s' };
 
+/** Asks Temporal about hundreds of transfers, one after another. */
+const reconcile: ActivityOptions = { ...light, startToCloseTimeout: '5m' };
+
 const plan: ActivityOptions = {
   startToCloseTimeout: '2m',
   heartbeatTimeout: '30s',
@@ -59,7 +62,7 @@ const probe: ActivityOptions = {
   retry: { maximumAttempts: 1 },
 };
 
-const lightSteps = proxyActivities<Activities>(light);
+const reconcileSteps = proxyActivities<Activities>(reconcile);
 const inTaskSteps = proxyLocalActivities<Activities>(lightInTask);
 const planSteps = proxyActivities<Activities>(plan);
 const schemaSteps = proxyActivities<Activities>(schema);
@@ -71,7 +74,7 @@ export const steps = {
   chooseTransfers: inTaskSteps.chooseTransfers,
   openTransfer: inTaskSteps.openTransfer,
   closeTransfer: inTaskSteps.closeTransfer,
-  reconcileTransfers: lightSteps.reconcileTransfers,
+  reconcileTransfers: reconcileSteps.reconcileTransfers,
   planModel: planSteps.planModel,
   evolveSchema: schemaSteps.evolveSchema,
   copySlice: sliceSteps.copySlice,
