@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,6 +36,8 @@ export interface OwnServers extends AsyncDisposable {
   readonly parts: Readonly<
     Record<'source' | 'destination' | 'database' | 'temporal' | 'api' | 'worker', Killable>
   >;
+  /** Temporal dies and comes back at its address without anything that it knew. */
+  loseTemporal(): Promise<void>;
 }
 
 const namespace = 'default';
@@ -76,6 +78,11 @@ export async function startOwnServers(
       ...{ source: postgres(source), destination: postgres(destination) },
       ...{ database: postgres(metadata), temporal, api: apiProcess, worker },
     },
+    loseTemporal: async () => {
+      await temporal.kill();
+      await temporal.forget();
+      await temporal.start();
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all([worker.kill(), apiProcess.kill(), temporal.kill()]);
       for (const server of [metadata, source, destination]) await server[Symbol.asyncDispose]();
@@ -84,7 +91,7 @@ export async function startOwnServers(
 }
 
 /** Keeps its own database, so that it goes on where it was killed, at the same address. */
-async function createTemporal(): Promise<Killable & { address: string }> {
+async function createTemporal(): Promise<Killable & { address: string; forget(): Promise<void> }> {
   const folder = path.join(testServers().folder, `temporal-${randomUUID()}`);
   await mkdir(folder);
   const { env } = process;
@@ -100,6 +107,10 @@ async function createTemporal(): Promise<Killable & { address: string }> {
     },
     start: async () => {
       server = await start();
+    },
+    forget: async () => {
+      await rm(folder, { recursive: true });
+      await mkdir(folder);
     },
   };
 }
