@@ -198,7 +198,7 @@ describe.concurrent('100,000 rows of one last-modified value', limit, () => {
       expect(ended.status).toBe('SUCCESS');
       await expectEqual(pair);
       expect(ended.rows_transferred).toBeLessThanOrEqual(rows + 1);
-      // The count before may lack a batch that was committed in the moment of the kill, but has none too many.
+      // The count before may lack a batch committed in the moment of the kill, but has none too many.
       expect(before + rowsMovedBy(second)).toBeLessThanOrEqual(rows + 1 + batchRows);
       // The catch-up of a first load stages its rows once more; that of an increment writes what differs.
       if (kind === 'an increment')
