@@ -42,7 +42,7 @@ function describeFence(modelName: string, fence: Fence): string[] {
   if (fence.guarantee === 'lookback') {
     const grant = fence.grant === undefined ? '' : ` To change that: ${fence.grant}`;
     lines.push(
-      `${modelName}: late commits are found within the lookback only: ${fence.reason ?? ''}.${grant}`,
+      `${modelName}: late commits are found within the lookback only: ${fence.reason ?? ''}${grant}`,
     );
   }
   if (fence.holder !== undefined) {

@@ -25,6 +25,9 @@ const lowered = {
 /** The data queue has no workflows on purpose. */
 const expected = /^No workflows registered/;
 
+/** A Temporal that was emptied while workers went on has lost the schedule with the rest. */
+const scheduleLookMs = 5 * 60_000;
+
 await runProcess('worker', main);
 
 async function main(): Promise<void> {
@@ -53,7 +56,12 @@ async function main(): Promise<void> {
     },
   });
   log.info({ dataSlots: config.dataSlots }, 'worker started');
+  const keeping = setInterval(() => {
+    const say = (error: Error) => log.warn({ kind: error.name }, 'no look at reconcile');
+    ensureReconcileSchedule(client, taskQueues).catch(say);
+  }, scheduleLookMs);
   await work.run();
+  clearInterval(keeping);
   await Promise.allSettled([closeDatabase(db), connection.close(), client.connection.close()]);
   log.info('worker stopped');
 }

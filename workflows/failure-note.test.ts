@@ -22,9 +22,10 @@ function ofModel(cause: Error): ChildWorkflowFailure {
 
 describe('a step that was asked to stop', () => {
   const timedOut = new TimeoutFailure('late', undefined, TimeoutType.HEARTBEAT);
+  const passing = ApplicationFailure.retryable('The connection broke.', 'source_unreachable');
 
-  test('has stopped when it says so, and when its worker died before it could', () => {
-    for (const cause of [new CancelledFailure('stop'), timedOut]) {
+  test('has stopped when it says so, when its worker died first, and when it would be tried again', () => {
+    for (const cause of [new CancelledFailure('stop'), timedOut, passing]) {
       expect(isStopped(ofActivity(cause))).toBe(true);
       expect(isStopped(ofModel(ofActivity(cause)))).toBe(true);
     }

@@ -24,12 +24,14 @@ export function noteFailure(error: unknown): FailureNote {
 }
 
 /**
- * An activity that was asked to stop, and whose worker died before it could answer, ends as timed out: the
- * server does not try it again. Whoever stopped it gets what was asked for.
+ * Of an activity that was asked to stop. One whose worker died before it could answer ends as timed out, and
+ * one that met a passing failure just then ends with that: the server tries neither again. Whoever stopped
+ * it gets what was asked for.
  */
 export function isStopped(error: unknown): boolean {
   const { cause } = error instanceof ChildWorkflowFailure ? error : { cause: error };
   const reason = cause instanceof ActivityFailure ? cause.cause : cause;
+  if (reason instanceof ApplicationFailure) return reason.nonRetryable !== true;
   return reason instanceof CancelledFailure || reason instanceof TimeoutFailure;
 }
 
