@@ -2,6 +2,6 @@ import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['./db/columns.ts', './db/schema.ts'],
+  schema: ['./db/columns.ts', './db/schema.ts', './db/*-schema.ts'],
   out: './db/migrations',
 });

@@ -5,7 +5,7 @@ import type { Actor, Environment } from '../domain/statuses.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
 import { recordAudit } from './audit.ts';
 import type { Db } from './database.ts';
-import { apiKeys } from './schema.ts';
+import { apiKeys } from './access-schema.ts';
 
 /** An API key as it may be shown: never the key, never its hash. */
 export interface ApiKeyRecord {

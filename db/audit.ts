@@ -2,7 +2,7 @@ import type { Actor, Environment } from '../domain/statuses.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { uuidv7 } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
-import { auditLog } from './schema.ts';
+import { auditLog } from './access-schema.ts';
 
 type Written = 'ADD' | 'UPDATE' | 'DELETE';
 type Noun = 'SOURCE' | 'MODEL' | 'PRODUCT' | 'RECIPIENT' | 'DESTINATION';

@@ -3,7 +3,7 @@ import { Failure } from '../domain/failure.ts';
 import type { Actor } from '../domain/statuses.ts';
 import { recordAudit } from './audit.ts';
 import type { Db } from './database.ts';
-import { transferModels, transfers } from './schema.ts';
+import { transferModels, transfers } from './transfer-schema.ts';
 import { appendLog } from './transfer-log.ts';
 import { getTransfer, type TransferRecord, type TransferScope } from './transfers.ts';
 

@@ -1,3 +1,5 @@
+import { sql } from 'drizzle-orm';
+import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import { pgEnum, timestamp, uuid } from 'drizzle-orm/pg-core';
 import {
   actorTypes,
@@ -7,7 +9,7 @@ import {
   transferTriggers,
 } from '../domain/statuses.ts';
 
-// The kinds of columns that the tables of schema.ts are made of.
+// The kinds of columns that the tables of the schema files are made of.
 
 export const environment = pgEnum('environment', environments);
 export const transferStatus = pgEnum('transfer_status', transferStatuses);
@@ -23,3 +25,7 @@ export const instant = () => timestamp({ withTimezone: true, precision: 6, mode:
 /** As exact text: a Date has milliseconds, a window has microseconds. */
 export const exactInstant = () => timestamp({ withTimezone: true, precision: 6, mode: 'string' });
 export const createdAt = () => instant().notNull().defaultNow();
+
+export const ofEnvironment = () => environment().notNull();
+export const refersTo = (column: () => AnyPgColumn) => uuid().references(column);
+export const notDeleted = sql`deleted_at is null`;

@@ -6,15 +6,8 @@ import { destinationTableOf, type ModelDefinition } from '../domain/model.ts';
 import type { ModelContext, NamedSource } from '../domain/model-rules.ts';
 import type { Environment } from '../domain/statuses.ts';
 import type { Db } from './database.ts';
-import {
-  destinations,
-  modelRevisions,
-  models,
-  nameHistory,
-  products,
-  sources,
-  transferModels,
-} from './schema.ts';
+import { destinations, modelRevisions, models, nameHistory, products, sources } from './schema.ts';
+import { transferModels } from './transfer-schema.ts';
 
 /** What the gathering needs to know of the stored model. */
 interface Before {

@@ -7,7 +7,8 @@ import type { StoredPlan } from '../domain/plan.ts';
 import type { Environment, ModelStatus } from '../domain/statuses.ts';
 import type { ModelRef } from '../domain/steps.ts';
 import type { Db } from './database.ts';
-import { destinations, modelRevisions, modelStates, transferModels, transfers } from './schema.ts';
+import { destinations, modelRevisions, modelStates } from './schema.ts';
+import { transferModels, transfers } from './transfer-schema.ts';
 
 /** One model of one transfer, with all that was frozen for it. */
 export interface ModelRun extends ModelRef {

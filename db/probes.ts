@@ -5,7 +5,8 @@ import type { Environment } from '../domain/statuses.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
-import { connections, probes } from './schema.ts';
+import { probes } from './access-schema.ts';
+import { connections } from './schema.ts';
 
 export type ProbeKind = 'source' | 'destination' | 'model';
 

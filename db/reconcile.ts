@@ -1,6 +1,7 @@
 import { and, asc, eq, inArray, isNotNull, isNull, lt, sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
-import { auditLog, idempotencyKeys, transferLog, transferModels, transfers } from './schema.ts';
+import { auditLog } from './access-schema.ts';
+import { idempotencyKeys, transferLog, transferModels, transfers } from './transfer-schema.ts';
 
 // What `reconcile` looks at: bounded per run, all environments.
 

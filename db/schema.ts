@@ -1,5 +1,4 @@
 import { sql } from 'drizzle-orm';
-import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import {
   bigint,
   boolean,
@@ -12,47 +11,22 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import type { ErrorObject } from '../domain/failure.ts';
 import type { InstantText } from '../domain/instant.ts';
 import type { LandedTable } from '../domain/load.ts';
 import type { ModelDefinition } from '../domain/model.ts';
-import type { StoredPlan } from '../domain/plan.ts';
-import type { ProbeReport } from '../domain/probe.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import {
-  actorType,
   connectionRole,
   createdAt,
-  environment,
-  exactInstant,
   id,
   instant,
-  modelStatus,
   nameKind,
-  probeKind,
-  transferStatus,
-  transferTrigger,
+  notDeleted,
+  ofEnvironment,
+  refersTo,
 } from './columns.ts';
 
 // Every row that an API key can reach carries its environment. Ids are made by us (version 7).
-
-const ofEnvironment = () => environment().notNull();
-const refersTo = (column: () => AnyPgColumn) => uuid().references(column);
-const notDeleted = sql`deleted_at is null`;
-
-export const apiKeys = snakeCase.table('api_keys', {
-  id: id(),
-  environment: ofEnvironment(),
-  name: text().notNull(),
-  /** SHA-256 of the key, hex. The key itself is shown once and kept nowhere. */
-  keyHash: text().notNull().unique(),
-  /** The first characters, by which people tell keys apart. */
-  prefix: text().notNull(),
-  createdAt: createdAt(),
-  expiresAt: instant(),
-  lastUsedAt: instant(),
-  revokedAt: instant(),
-});
 
 /** A connection is never changed: a source or destination points to its newest revision. */
 export const connections = snakeCase.table(
@@ -223,96 +197,6 @@ export const destinations = snakeCase.table(
   ],
 );
 
-export const transfers = snakeCase.table(
-  'transfers',
-  {
-    id: id(),
-    environment: ofEnvironment(),
-    destinationId: refersTo(() => destinations.id).notNull(),
-    recipientId: refersTo(() => recipients.id).notNull(),
-    status: transferStatus().notNull(),
-    trigger: transferTrigger().notNull(),
-    isFullRefresh: boolean().notNull(),
-    isDebugMode: boolean().notNull(),
-    isPaused: boolean().notNull().default(false),
-    startWindowAt: exactInstant(),
-    endWindowAt: exactInstant(),
-    tags: jsonb().$type<Record<string, string>>().notNull(),
-    actorId: text().notNull(),
-    actorType: actorType().notNull(),
-    /** Both frozen at submission, like the models. */
-    tenantId: text().notNull(),
-    startBoundEpoch: bigint({ mode: 'number' }),
-    submittedAt: instant().notNull(),
-    enqueuedAt: instant(),
-    startedAt: instant(),
-    endedAt: instant(),
-    cancelRequestedAt: instant(),
-    /** The connection revision it runs on, chosen when it opens. */
-    destinationConnectionId: refersTo(() => connections.id),
-    workflowRunId: text(),
-    error: jsonb().$type<ErrorObject>(),
-  },
-  (t) => [
-    index('transfers_submitted_at').on(t.environment, t.submittedAt, t.id),
-    index('transfers_of_destination').on(t.destinationId, t.submittedAt, t.id),
-    index('transfers_of_recipient').on(t.recipientId, t.submittedAt, t.id),
-    index('transfers_ended_at').on(t.environment, t.endedAt),
-    index('transfers_open')
-      .on(t.destinationId, t.submittedAt)
-      .where(sql`ended_at is null`),
-    index('transfers_destination_connection_id').on(t.destinationConnectionId),
-    index('transfers_tags').using('gin', t.tags),
-  ],
-);
-
-export const transferModels = snakeCase.table(
-  'transfer_models',
-  {
-    transferId: refersTo(() => transfers.id).notNull(),
-    modelId: refersTo(() => models.id).notNull(),
-    position: integer().notNull(),
-    modelName: text().notNull(),
-    revisionId: refersTo(() => modelRevisions.id).notNull(),
-    sourceId: refersTo(() => sources.id).notNull(),
-    sourceConnectionId: refersTo(() => connections.id),
-    status: modelStatus().notNull(),
-    plan: jsonb().$type<StoredPlan>(),
-    guarantee: jsonb().$type<JsonObject>(),
-    rows: bigint({ mode: 'number' }).notNull().default(0),
-    deltaRows: bigint({ mode: 'number' }).notNull().default(0),
-    rowsChanged: bigint({ mode: 'number' }).notNull().default(0),
-    bytes: bigint({ mode: 'number' }).notNull().default(0),
-    windowAfter: text().$type<InstantText>(),
-    windowUpTo: text().$type<InstantText>(),
-    mostRecentAt: text().$type<InstantText>(),
-    failuresSinceCommit: integer().notNull().default(0),
-    failingSince: instant(),
-    error: jsonb().$type<ErrorObject>(),
-    startedAt: instant(),
-    endedAt: instant(),
-  },
-  (t) => [
-    primaryKey({ columns: [t.transferId, t.modelId] }),
-    index('transfer_models_model_id').on(t.modelId),
-    index('transfer_models_revision_id').on(t.revisionId),
-    index('transfer_models_source_id').on(t.sourceId),
-    index('transfer_models_source_connection_id').on(t.sourceConnectionId),
-  ],
-);
-
-export const transferLog = snakeCase.table(
-  'transfer_log',
-  {
-    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    transferId: refersTo(() => transfers.id).notNull(),
-    at: createdAt(),
-    line: text().notNull(),
-    isDebug: boolean().notNull(),
-  },
-  (t) => [index('transfer_log_transfer_id').on(t.transferId, t.id)],
-);
-
 /** A cache of what the destination said last: the destination's own record counts. */
 export const modelStates = snakeCase.table(
   'model_states',
@@ -327,59 +211,5 @@ export const modelStates = snakeCase.table(
   (t) => [
     primaryKey({ columns: [t.destinationId, t.modelId] }),
     index('model_states_model_id').on(t.modelId),
-  ],
-);
-
-export const idempotencyKeys = snakeCase.table(
-  'idempotency_keys',
-  {
-    environment: ofEnvironment(),
-    key: text().notNull(),
-    bodyHash: text().notNull(),
-    transferId: uuid().notNull(),
-    createdAt: createdAt(),
-  },
-  (t) => [
-    primaryKey({ columns: [t.environment, t.key] }),
-    index('idempotency_keys_created_at').on(t.createdAt),
-  ],
-);
-
-export const auditLog = snakeCase.table(
-  'audit_log',
-  {
-    id: id(),
-    environment: ofEnvironment(),
-    at: createdAt(),
-    eventType: text().notNull(),
-    resourceId: text().notNull(),
-    actorId: text().notNull(),
-    actorType: actorType().notNull(),
-    object: jsonb().$type<JsonObject>(),
-    previousObject: jsonb().$type<JsonObject>(),
-  },
-  (t) => [
-    index('audit_log_at').on(t.environment, t.at, t.id),
-    index('audit_log_resource_id').on(t.environment, t.resourceId, t.at),
-  ],
-);
-
-export const probes = snakeCase.table(
-  'probes',
-  {
-    id: id(),
-    environment: ofEnvironment(),
-    kind: probeKind().notNull(),
-    connectionId: refersTo(() => connections.id).notNull(),
-    /** What to check, without secrets. */
-    input: jsonb().$type<JsonObject>().notNull(),
-    result: jsonb().$type<ProbeReport>(),
-    createdAt: createdAt(),
-    finishedAt: instant(),
-    expiresAt: instant().notNull(),
-  },
-  (t) => [
-    index('probes_expires_at').on(t.expiresAt),
-    index('probes_connection_id').on(t.connectionId),
   ],
 );

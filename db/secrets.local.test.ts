@@ -19,7 +19,8 @@ import {
   probeExpiry,
   purgeLapsedProbes,
 } from './probes.ts';
-import { apiKeys, connections, probes } from './schema.ts';
+import { apiKeys, probes } from './access-schema.ts';
+import { connections } from './schema.ts';
 
 let metadata: Metadata;
 let db: Database;

@@ -7,7 +7,8 @@ import { isUuid, uuidv7 } from '../lib/uuid.ts';
 import { recordAudit } from './audit.ts';
 import type { Db } from './database.ts';
 import { isEnabledModel, listRecipientModels, type RecipientModel } from './recipient-models.ts';
-import { destinations, idempotencyKeys, recipients, transferModels, transfers } from './schema.ts';
+import { destinations, recipients } from './schema.ts';
+import { idempotencyKeys, transferModels, transfers } from './transfer-schema.ts';
 import { appendLog } from './transfer-log.ts';
 
 export interface TransferRequest {

@@ -1,6 +1,6 @@
 import { asc, inArray, sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
-import { transferLog } from './schema.ts';
+import { transferLog } from './transfer-schema.ts';
 
 /** Lines shown per transfer, the newest ones; all are kept. */
 export const logLinesMax = 1000;

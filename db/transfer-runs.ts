@@ -3,7 +3,8 @@ import type { ErrorObject } from '../domain/failure.ts';
 import type { ModelStatus, TransferStatus, TransferTrigger } from '../domain/statuses.ts';
 import type { QueuedTransfer, QueueState } from '../domain/transfer-queue.ts';
 import type { Db } from './database.ts';
-import { destinations, sources, transferModels, transfers } from './schema.ts';
+import { destinations, sources } from './schema.ts';
+import { transferModels, transfers } from './transfer-schema.ts';
 import { appendLog } from './transfer-log.ts';
 
 // What the workflows write: a transfer from the queue to its end. Ids come from the transfer's own row,

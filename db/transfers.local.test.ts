@@ -17,7 +17,7 @@ import type { Database } from './database.ts';
 import { deleteDestination, updateDestination } from './destinations.ts';
 import { updateModel } from './models.ts';
 import { updateProduct } from './products.ts';
-import { transfers } from './schema.ts';
+import { transfers } from './transfer-schema.ts';
 import { submitTransfer, type TransferRequest } from './submit-transfer.ts';
 import { appendLog, logLinesMax, readLogs } from './transfer-log.ts';
 import { closeModels } from './transfer-runs.ts';

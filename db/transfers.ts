@@ -16,7 +16,7 @@ import type { Environment, TransferStatus } from '../domain/statuses.ts';
 import { isUuid } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
 import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
-import { transferModels, transfers } from './schema.ts';
+import { transferModels, transfers } from './transfer-schema.ts';
 import { appendLog } from './transfer-log.ts';
 
 export type TransferModelRecord = typeof transferModels.$inferSelect;
