@@ -7,6 +7,7 @@ import { addDocs } from './docs.ts';
 import { answerError, answerUnknownPath } from './faults.ts';
 import { forRecipient } from './for-recipient.ts';
 import { health } from './health.ts';
+import { logs } from './logs.ts';
 import { checkUrl, checkVersion, logRequest, openToBrowsers } from './middleware.ts';
 import { modelChecks } from './model-checks.ts';
 import { models } from './models.ts';
@@ -36,6 +37,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     transfers,
     transferActions,
     upserts,
+    logs,
   ]) {
     app.route('/', routes);
   }
