@@ -51,6 +51,45 @@ test('a key is made, works, is listed without its secret, and is revoked', async
   });
 });
 
+test('a key can be limited to scopes and days, and shows both', async () => {
+  const args = ['key', 'create', '--scope', 'models:write', 'logs:read', '--expires-in-days', '3'];
+  const { id } = JSON.parse((await waybill([...args, '--json'])).stdout) as { id: string };
+  const list = JSON.parse((await waybill(['key', 'list', '--json'])).stdout) as { id: string }[];
+  const inThreeDays = new Date(Date.now() + 3 * 86_400_000).toISOString().slice(0, 10);
+  expect(list.find((each) => each.id === id)).toMatchObject({
+    scopes: ['models:write', 'logs:read'],
+    expires_at: expect.stringContaining(inThreeDays),
+    last_used_at: null,
+  });
+  const wrong = await waybill(['key', 'create', '--scope', 'everything']);
+  expect(wrong).toMatchObject({
+    failed: 'exit code 1',
+    stderr: expect.stringContaining('Allowed choices are read, sources:read'),
+  });
+  const days = await waybill(['key', 'create', '--expires-in-days', 'many']);
+  expect(days.stderr).toContain('a whole number from 1 to 3650');
+});
+
+test('a rotated key is like the old one, which goes on as long as it was told to', async () => {
+  const made = JSON.parse(
+    (await waybill(['key', 'create', '--scope', 'read', '--name', 'backend', '--json'])).stdout,
+  ) as { id: string; key: string };
+  const beside = await waybill(['key', 'rotate', made.id]);
+  expect(await findApiKey(metadata.db, beside.stdout.trim())).toMatchObject({
+    name: 'backend',
+    scopes: ['read'],
+    expiresAt: null,
+  });
+  expect(await findApiKey(metadata.db, made.key)).toMatchObject({ expiresAt: expect.any(Date) });
+  const atOnce = await waybill(['key', 'rotate', made.id, '--overlap-hours', '0']);
+  expect(atOnce.failed).toBeUndefined();
+  expect(await findApiKey(metadata.db, made.key)).toBeUndefined();
+  expect(await waybill(['key', 'rotate', made.id])).toMatchObject({
+    failed: 'exit code 1',
+    stderr: `There is no valid API key ${made.id} to rotate.\n`,
+  });
+});
+
 test('rotation wraps every secret with the first key, once', async () => {
   await insertConnection(metadata.db, {
     environment: 'prod',

@@ -1,25 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { loadConfig, type Config } from '../config.ts';
-import { createApiKey, listApiKeys, revokeApiKey, type ApiKeyRecord } from '../db/api-keys.ts';
 import { rewrapConnections } from '../db/connections.ts';
 import { closeDatabase, createDatabase, pingDatabase, type Database } from '../db/database.ts';
 import { Failure, toFailure } from '../domain/failure.ts';
-import { environments, type Environment } from '../domain/statuses.ts';
 import { createSealer } from '../lib/seal.ts';
-import { formatTable } from './demo-screen.ts';
+import { addKeyCommands } from './key-commands.ts';
+import { print } from './print-result.ts';
 
 // The operator's command line: `npm run waybill -- …`. It works on Waybill's own database and nothing else.
 
 interface Where {
   readonly stateDir?: string;
-}
-
-interface KeyOptions extends Where {
-  readonly environment: Environment;
-  readonly name: string;
-  readonly json?: boolean;
 }
 
 const program = new Command('waybill')
@@ -30,26 +23,7 @@ const program = new Command('waybill')
   )
   .showHelpAfterError();
 
-const key = program.command('key').description('API keys: what clients send as X-API-KEY');
-key
-  .command('create')
-  .description('Makes a key and prints it. It cannot be shown again.')
-  .addOption(environmentOption())
-  .option('--name <name>', 'what the key is for', 'command line')
-  .option('--json', 'prints {"id", "key"}')
-  .action((options: KeyOptions) => withDatabase((db) => createKey(db, options)));
-key
-  .command('list')
-  .description('Shows the keys of an environment, revoked ones included')
-  .addOption(environmentOption())
-  .option('--json', 'prints an array of objects')
-  .action((options: KeyOptions) => withDatabase((db) => listKeys(db, options)));
-key
-  .command('revoke <id>')
-  .description('Ends a key for good')
-  .addOption(environmentOption())
-  .option('--json', 'prints {"id"}')
-  .action((id: string, options: KeyOptions) => withDatabase((db) => revokeKey(db, id, options)));
+addKeyCommands(program, withDatabase);
 program
   .command('rotate')
   .description(
@@ -67,53 +41,6 @@ try {
   process.exitCode = 1;
 }
 
-function environmentOption(): Option {
-  return new Option('--environment <environment>', 'whose objects the key reaches')
-    .choices(environments)
-    .default('prod');
-}
-
-async function createKey(db: Database, { environment, name, json }: KeyOptions): Promise<void> {
-  const created = await createApiKey(db, { environment, name });
-  print(json, created, created.key);
-}
-
-async function listKeys(db: Database, { environment, json }: KeyOptions): Promise<void> {
-  const keys = await listApiKeys(db, { environment });
-  const shown = keys.map((each) => ({
-    id: each.id,
-    environment: each.environment,
-    name: each.name,
-    prefix: each.prefix,
-    created_at: each.createdAt.toISOString(),
-    last_used_at: each.lastUsedAt?.toISOString() ?? null,
-    state: stateOf(each),
-  }));
-  const head = ['id', 'name', 'begins with', 'created', 'last used', 'state'];
-  const rows = shown.map((each) => [
-    each.id,
-    each.name,
-    each.prefix,
-    each.created_at,
-    each.last_used_at ?? 'never',
-    each.state,
-  ]);
-  print(
-    json,
-    shown,
-    rows.length === 0 ? `There is no key for ${environment}.` : formatTable([head, ...rows]),
-  );
-}
-
-async function revokeKey(
-  db: Database,
-  id: string,
-  { environment, json }: KeyOptions,
-): Promise<void> {
-  await revokeApiKey(db, { environment, id });
-  print(json, { id }, `Key ${id} is revoked.`);
-}
-
 async function rotate({ json }: { json?: boolean }): Promise<void> {
   const config = loadConfig();
   await onDatabase(config.databaseUrl, async (db) => {
@@ -125,15 +52,6 @@ async function rotate({ json }: { json?: boolean }): Promise<void> {
       `${rewrapped} secrets wrapped anew with key ${first}; the others had it already.`,
     );
   });
-}
-
-function stateOf(each: ApiKeyRecord): string {
-  if (each.revokedAt !== null) return 'revoked';
-  return each.expiresAt !== null && each.expiresAt.getTime() <= Date.now() ? 'expired' : 'valid';
-}
-
-function print(json: boolean | undefined, object: unknown, text: string): void {
-  process.stdout.write(`${json === true ? JSON.stringify(object) : text}\n`);
 }
 
 async function withDatabase(work: (db: Database) => Promise<void>): Promise<void> {

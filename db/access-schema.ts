@@ -1,4 +1,5 @@
 import { index, jsonb, snakeCase, text } from 'drizzle-orm/pg-core';
+import type { KeyScope } from '../domain/key-scopes.ts';
 import type { ProbeReport } from '../domain/probe.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import {
@@ -20,6 +21,8 @@ export const apiKeys = snakeCase.table('api_keys', {
   keyHash: text().notNull().unique(),
   /** The first characters, by which people tell keys apart. */
   prefix: text().notNull(),
+  /** What the key is limited to (`domain/key-scopes.ts`); null: everything in its environment. */
+  scopes: text().$type<KeyScope>().array(),
   createdAt: createdAt(),
   expiresAt: instant(),
   lastUsedAt: instant(),
