@@ -26,6 +26,7 @@ test('a database and a key are enough; everything else has a usual value', () =>
   expect(config.api).toEqual({ host: '127.0.0.1', port: 8080 });
   expect(config.limits.batchBytesMax).toBe(16 * 1024 * 1024);
   expect(config.allowedNetworks).toEqual([]);
+  expect(config.rateLimits).toEqual({ publicMax: 600, sshKeysMax: 60, proxies: 0 });
 });
 
 test('the first key is the one that seals, and each has its 32 bytes', () => {

@@ -21,6 +21,9 @@ const settings = z.object({
   WAYBILL_API_PORT: whole({ from: 0, to: 65_535, usual: 8080 }),
   WAYBILL_PUBLIC_URL: url(),
   WAYBILL_TEMPORAL_UI_URL: url(),
+  WAYBILL_PUBLIC_CALLS: whole({ from: 1, to: 1_000_000, usual: 600 }),
+  WAYBILL_SSH_KEY_CALLS: whole({ from: 1, to: 1_000_000, usual: 60 }),
+  WAYBILL_PROXIES: whole({ from: 0, to: 10, usual: 0 }),
   WAYBILL_LOG_LEVEL: text('info').pipe(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
       error: 'must be trace, debug, info, warn, error or fatal',
@@ -52,6 +55,9 @@ const examples: Record<keyof typeof settings.shape, string> = {
   WAYBILL_API_PORT: '8080',
   WAYBILL_PUBLIC_URL: 'https://waybill.example.com',
   WAYBILL_TEMPORAL_UI_URL: 'http://127.0.0.1:8233',
+  WAYBILL_PUBLIC_CALLS: '600',
+  WAYBILL_SSH_KEY_CALLS: '60',
+  WAYBILL_PROXIES: '1',
   WAYBILL_LOG_LEVEL: 'info',
   WAYBILL_ALLOWED_NETWORKS: '10.0.0.0/8,fd00::/8',
   WAYBILL_OWN_SERVICES: 'closed',
@@ -78,6 +84,12 @@ export interface Config {
   /** How clients reach the API, without a slash at the end; undefined: as it listens. */
   readonly publicUrl: string | undefined;
   readonly temporalUiUrl: string | undefined;
+  /** Calls without a credential, a minute and client address, behind so many proxies. */
+  readonly rateLimits: {
+    readonly publicMax: number;
+    readonly sshKeysMax: number;
+    readonly proxies: number;
+  };
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   /** Private networks that outgoing connections may reach. */
   readonly allowedNetworks: readonly string[];
@@ -108,6 +120,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     api: { host: values.WAYBILL_API_HOST, port: values.WAYBILL_API_PORT },
     publicUrl: values.WAYBILL_PUBLIC_URL,
     temporalUiUrl: values.WAYBILL_TEMPORAL_UI_URL,
+    rateLimits: {
+      publicMax: values.WAYBILL_PUBLIC_CALLS,
+      sshKeysMax: values.WAYBILL_SSH_KEY_CALLS,
+      proxies: values.WAYBILL_PROXIES,
+    },
     logLevel: values.WAYBILL_LOG_LEVEL,
     allowedNetworks: values.WAYBILL_ALLOWED_NETWORKS,
     ownServicesOpen: values.WAYBILL_OWN_SERVICES === 'open',

@@ -12,6 +12,7 @@ import { checkUrl, checkVersion, logRequest, openToBrowsers } from './middleware
 import { modelChecks } from './model-checks.ts';
 import { models } from './models.ts';
 import { products } from './products.ts';
+import { limitRate } from './rate-limits.ts';
 import { recipients } from './recipients.ts';
 import { sources } from './sources.ts';
 import { transferActions } from './transfer-actions.ts';
@@ -24,6 +25,9 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.onError(answerError);
   app.notFound((c) => answerUnknownPath(c, app.routes));
   app.use(logRequest(deps), openToBrowsers, checkUrl, checkVersion);
+  const { publicMax, sshKeysMax, proxies } = deps.rateLimits;
+  app.use('/public/*', limitRate(publicMax, proxies));
+  app.use('/actions/generate-ssh-key', limitRate(sshKeysMax, proxies));
   for (const routes of [
     health,
     sources,

@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import type { WorkflowPort } from '../domain/ports.ts';
 import type { Actor, Environment } from '../domain/statuses.ts';
 import type { Sealer } from '../lib/seal.ts';
+import type { RateLimits } from './rate-limits.ts';
 
 /** Structured lines: what, as fields, then a sentence. Never a body, a secret or a row value. */
 export interface Log {
@@ -21,6 +22,7 @@ export interface AppDeps {
   /** Where clients reach us, without a trailing slash; `next_url` and links begin with it. */
   readonly publicUrl: string;
   readonly temporalUiUrl: string | undefined;
+  readonly rateLimits: RateLimits;
   readonly log: Log;
   /** Names of the migrations that the database has not had yet. */
   readonly pendingMigrations: () => Promise<readonly string[]>;

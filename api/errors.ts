@@ -81,7 +81,7 @@ function codesOf(error: unknown): string[] {
 
 /** A refusal of the transport: no kind of failure, because no transfer can meet it. */
 export function refuse(
-  status: 401 | 403 | 405,
+  status: 401 | 403 | 405 | 429,
   message: string,
   headers: Record<string, string> = {},
 ) {

@@ -9,7 +9,7 @@ import { pendingMigrations } from '../db/migrate.ts';
 import { Failure } from '../domain/failure.ts';
 import { taskQueuesOf } from '../domain/temporal-names.ts';
 import { createSealer } from '../lib/seal.ts';
-import { createHttpServer } from './http-server.ts';
+import { createHttpServer, type FetchCallback } from './http-server.ts';
 import { runProcess } from './run-process.ts';
 import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
 
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   });
   const client = connectTemporal(config.temporal);
   const app = Promise.withResolvers<ReturnType<typeof createApp>>();
-  const fetch = async (request: Request) => (await app.promise).fetch(request);
+  const fetch: FetchCallback = async (request, env) => (await app.promise).fetch(request, env);
   const { server, port } = await listen({
     fetch,
     hostname: config.api.host,
@@ -43,6 +43,7 @@ async function main(): Promise<void> {
       // Port 0 is known only now.
       publicUrl: config.publicUrl ?? `http://${hostInUrl(config.api.host)}:${port}`,
       temporalUiUrl: config.temporalUiUrl,
+      rateLimits: config.rateLimits,
       log,
       pendingMigrations: () => pendingMigrations(db),
     }),
@@ -56,7 +57,7 @@ async function main(): Promise<void> {
 
 /** @throws Failure `config_invalid` where the port cannot be had. */
 function listen(options: {
-  fetch: (request: Request) => Promise<Response>;
+  fetch: FetchCallback;
   hostname: string;
   port: number;
 }): Promise<{ server: Server; port: number }> {

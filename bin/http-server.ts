@@ -5,14 +5,14 @@ import { getRequestListener } from '@hono/node-server';
 import type { ErrorEnvelope } from '../api/envelope.ts';
 import { uuidv7 } from '../lib/uuid.ts';
 
+/** The app, given a request and the connection that it came by. */
+export type FetchCallback = Parameters<typeof getRequestListener>[0];
+
 /**
  * HTTP in front of the app. What is not even a request never reaches the app, and is answered here in the
  * same form: clients parse JSON whatever the status.
  */
-export function createHttpServer(options: {
-  fetch: (request: Request) => Promise<Response>;
-  hostname: string;
-}): Server {
+export function createHttpServer(options: { fetch: FetchCallback; hostname: string }): Server {
   const { fetch, hostname } = options;
   const listener = getRequestListener(fetch, { hostname, errorHandler: answerUnreadable });
   // Node would answer a request without a host itself, with an empty body.

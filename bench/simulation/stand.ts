@@ -5,6 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
 import { pino } from 'pino';
 import { createApp } from '../../api/app.ts';
+import { usualRateLimits } from '../../api/rate-limits.ts';
 import type { ApiClient } from '../../bin/demo-api.ts';
 import { startPostgres, type PostgresServer } from '../../bin/embedded-postgres.ts';
 import { findTemporalBinary } from '../../bin/temporal-binary.ts';
@@ -118,6 +119,7 @@ async function startApi(parts: ApiParts, stack: AsyncDisposableStack): Promise<A
     registry: new Map([...connectors, [world.kind, world]]),
     publicUrl: 'http://simulation.invalid',
     temporalUiUrl: undefined,
+    rateLimits: usualRateLimits,
     log: pino({ level: 'silent' }),
     pendingMigrations: async () => [],
   });

@@ -64,6 +64,7 @@ export async function createTestApi(overrides: Partial<AppDeps> = {}): Promise<T
     registry: connectors,
     publicUrl: 'https://waybill.test',
     temporalUiUrl: undefined,
+    rateLimits: { publicMax: 100_000, sshKeysMax: 100_000, proxies: 0 },
     log: { info: write, warn: write, error: write },
     pendingMigrations: async () => [],
     ...overrides,

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { createApp } from '../../api/app.ts';
+import { usualRateLimits } from '../../api/rate-limits.ts';
 import type { ActivityDeps, WorkLimits } from '../../activities/deps.ts';
 import { createReach } from '../../bin/reach.ts';
 import { createWorkflowPort } from '../../bin/temporal-port.ts';
@@ -82,6 +83,7 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
     registry: connectors,
     publicUrl: 'http://waybill.test',
     temporalUiUrl: undefined,
+    rateLimits: usualRateLimits,
     pendingMigrations: async () => [],
   });
   const { prod, staging } = await createKeys(metadata);
