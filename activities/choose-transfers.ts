@@ -6,7 +6,7 @@ import type { StepDeps } from './deps.ts';
 
 /** Which waiting transfers may start now. Reads rows and decides nothing that a second run would repeat. */
 export async function chooseTransfers(
-  { db }: StepDeps,
+  { db, log }: StepDeps,
   { destinationId }: { destinationId: string },
 ): Promise<QueueChoice> {
   const queue = await readQueue(db, destinationId);
@@ -16,14 +16,16 @@ export async function chooseTransfers(
       queue.waiting.find((waiting) => waiting.id === id),
       'chosen transfer',
     );
-    const { recipientId, trigger, modelNames } = transfer;
+    const { recipientId, trigger, requestId, modelNames } = transfer;
     return {
       transferId: id,
       recipientId,
       trigger,
+      ...(requestId !== null && { requestId }),
       summary: summarise(modelNames, queue.vendor, trigger),
     };
   });
+  for (const { transferId, requestId } of starts) log.info({ transferId, requestId }, 'may start');
   return { starts, waiting: queue.waiting.length - starts.length };
 }
 

@@ -77,6 +77,7 @@ export const transfers = createRouter()
         endWindowAt: input.end_transfer_window_at ?? undefined,
         tags: input.tags ?? undefined,
         actor,
+        requestId: c.var.requestId,
         idempotency:
           key === undefined ? undefined : { key, bodyHash: hashOf([destinationId, input]) },
       });

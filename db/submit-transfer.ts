@@ -27,6 +27,8 @@ export interface TransferRequest {
   readonly endWindowAt?: InstantText | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
   readonly actor: Actor;
+  /** Of the call that asks, so that its log leads to the run. */
+  readonly requestId?: string | undefined;
   readonly idempotency?: { readonly key: string; readonly bodyHash: string } | undefined;
 }
 
@@ -227,6 +229,7 @@ async function insertTransfer(
     tags: { ...request.tags },
     actorId: request.actor.id,
     actorType: request.actor.type,
+    requestId: request.requestId ?? null,
     tenantId: destination.tenantId,
     startBoundEpoch: destination.startBoundEpoch,
     submittedAt: at,
@@ -257,7 +260,8 @@ function firstLine(input: {
     return `Cancelled as a duplicate: transfer ${twin} waits and moves the same.`;
   const kind = request.isFullRefresh === true ? 'full refresh' : 'transfer';
   const names = models.map(({ name }) => name).join(', ');
-  return `Submitted (${request.trigger}): ${kind} of ${names}.`;
+  const asked = request.requestId === undefined ? '' : ` Request ${request.requestId}.`;
+  return `Submitted (${request.trigger}): ${kind} of ${names}.${asked}`;
 }
 
 async function recordTrigger(

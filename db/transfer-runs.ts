@@ -13,6 +13,7 @@ import { appendLog } from './transfer-log.ts';
 export interface WaitingTransfer extends QueuedTransfer {
   readonly recipientId: string;
   readonly trigger: TransferTrigger;
+  readonly requestId: string | null;
   readonly modelNames: readonly string[];
 }
 
@@ -34,6 +35,7 @@ export async function readQueue(db: Db, destinationId: string): Promise<Destinat
       submittedAt: transfers.submittedAt,
       recipientId: transfers.recipientId,
       trigger: transfers.trigger,
+      requestId: transfers.requestId,
       modelIds: sql<
         string[]
       >`array_agg(${transferModels.modelId} order by ${transferModels.position})`,

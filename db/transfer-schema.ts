@@ -52,6 +52,8 @@ export const transfers = snakeCase.table(
     tags: jsonb().$type<Record<string, string>>().notNull(),
     actorId: text().notNull(),
     actorType: actorType().notNull(),
+    /** Of the call that submitted it. */
+    requestId: text(),
     /** Both frozen at submission, like the models. */
     tenantId: text().notNull(),
     startBoundEpoch: bigint({ mode: 'number' }),

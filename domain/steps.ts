@@ -28,6 +28,8 @@ export interface TransferStart {
   readonly transferId: string;
   readonly recipientId: string;
   readonly trigger: string;
+  /** Of the API call that submitted it. */
+  readonly requestId?: string;
   /** For the Temporal UI: `orders, invoices to postgres, manual`. Names of models, never of customers. */
   readonly summary: string;
 }

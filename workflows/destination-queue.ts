@@ -68,7 +68,7 @@ async function choose(input: QueueInput): Promise<QueueChoice> {
 }
 
 async function startTransfer({ destinationId }: QueueInput, start: TransferStart): Promise<void> {
-  const { transferId } = start;
+  const { transferId, requestId } = start;
   try {
     await startChild(runTransfer, {
       workflowId: workflowIds.transfer(transferId),
@@ -76,6 +76,7 @@ async function startTransfer({ destinationId }: QueueInput, start: TransferStart
       parentClosePolicy: ParentClosePolicy.ABANDON,
       args: [{ transferId, destinationId, recipientId: start.recipientId, trigger: start.trigger }],
       staticSummary: start.summary,
+      ...(requestId !== undefined && { memo: { requestId } }),
       typedSearchAttributes: transferAttributes({ ...start, destinationId, phase: 'open' }),
     });
   } catch (error) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { workflowIds } from '../../domain/temporal-names.ts';
 import type { System } from '../harness/system.ts';
 import { createSystem } from '../harness/system.ts';
 import { submit, transfer, waitForEnd } from '../harness/transfers.ts';
@@ -161,3 +162,16 @@ async function columnsAt(customer: Customer): Promise<string[]> {
   );
   return rows.map(({ name }) => name);
 }
+
+test('the id of the request leads from the API to the run: transfer log, worker log and memo', async () => {
+  await fill(vendor.sql, 'traced', { rows: 5, from: 900_000 });
+  await using traced = await createCustomer(system, { vendor, tenant: 'traced' });
+  const end = await transfer(system, traced.destinationId);
+  const [, requestId = ''] = /Request ([0-9a-f-]{36})\./.exec(end.log) ?? [];
+  expect(requestId).not.toBe('');
+  const lines = system.logged.filter((line) => line.includes(requestId));
+  expect(lines.some((line) => line.includes('"request"'))).toBe(true);
+  expect(lines.some((line) => line.includes(end.id) && line.includes('may start'))).toBe(true);
+  const run = await system.client.workflow.getHandle(workflowIds.transfer(end.id)).describe();
+  expect(run.memo).toEqual({ requestId });
+});
