@@ -17,7 +17,7 @@ export interface FakeWorkflows extends WorkflowPort {
   readonly calls: { readonly verb: string; readonly ids: readonly string[] }[];
   readonly probes: ProbeRef[];
   /** What probes come to; `undefined`: no worker is there. */
-  report: ProbeReport | undefined;
+  report: ProbeReport | ((probe: ProbeRef) => ProbeReport) | undefined;
   isAway: boolean;
 }
 
@@ -124,7 +124,8 @@ function createFakeWorkflows({ db }: Metadata): FakeWorkflows {
       const { probeId: id, environment } = probe;
       if (fake.report === undefined)
         throw new Failure('unavailable', 'No worker answered within 20 s.');
-      await finishProbe(db, { environment, id, result: fake.report });
+      const result = typeof fake.report === 'function' ? fake.report(probe) : fake.report;
+      await finishProbe(db, { environment, id, result });
     },
     describeTransfer: async () => 'not_found',
     describeQueue: async () => 'not_found',
