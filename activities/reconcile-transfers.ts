@@ -1,5 +1,6 @@
 import { purgeLapsedConnections } from '../db/connections.ts';
 import { purgeLapsedProbes } from '../db/probes.ts';
+import { purgeScopedTokens } from '../db/scoped-tokens.ts';
 import { listOpenTransfers, purge, type OpenTransfer } from '../db/reconcile.ts';
 import { closeModels, endTransfer, findWaitingBeside } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
@@ -28,6 +29,7 @@ export async function reconcileTransfers(deps: StepDeps): Promise<void> {
   });
   await purgeLapsedProbes(db);
   await purgeLapsedConnections(db);
+  await purgeScopedTokens(db);
   if (purged > 0) deps.log.info({ purged }, 'transfers past retention removed');
 }
 

@@ -8,12 +8,14 @@ import { answerError, answerUnknownPath } from './faults.ts';
 import { forRecipient } from './for-recipient.ts';
 import { health } from './health.ts';
 import { logs } from './logs.ts';
+import { refuseUnclassified } from './auth.ts';
 import { checkUrl, checkVersion, logRequest, openToBrowsers } from './middleware.ts';
 import { modelChecks } from './model-checks.ts';
 import { models } from './models.ts';
 import { products } from './products.ts';
 import { limitRate } from './rate-limits.ts';
 import { recipients } from './recipients.ts';
+import { scopedTokens } from './scoped-tokens.ts';
 import { sources } from './sources.ts';
 import { transferActions } from './transfer-actions.ts';
 import { transfers } from './transfers.ts';
@@ -24,7 +26,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ getPath: canonicalPath });
   app.onError(answerError);
   app.notFound((c) => answerUnknownPath(c, app.routes));
-  app.use(logRequest(deps), openToBrowsers, checkUrl, checkVersion);
+  app.use(logRequest(deps), openToBrowsers, checkUrl, checkVersion, refuseUnclassified);
   const { publicMax, sshKeysMax, proxies } = deps.rateLimits;
   app.use('/public/*', limitRate(publicMax, proxies));
   app.use('/actions/generate-ssh-key', limitRate(sshKeysMax, proxies));
@@ -42,6 +44,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     transferActions,
     upserts,
     logs,
+    scopedTokens,
   ]) {
     app.route('/', routes);
   }

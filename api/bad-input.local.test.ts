@@ -17,20 +17,18 @@ afterAll(async () => {
 interface Route {
   readonly method: string;
   readonly path: string;
-  readonly needsKey: boolean;
   readonly hasBody: boolean;
 }
 
 /** Every route of the document, so that a new one is under these tests without anybody adding it. */
 function listRoutes(): Route[] {
   const document = describeApi(createApp(api.deps), api.deps) as {
-    paths: Record<string, Record<string, { security?: unknown; requestBody?: unknown }>>;
+    paths: Record<string, Record<string, { requestBody?: unknown }>>;
   };
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       method: method.toUpperCase(),
       path,
-      needsKey: operation.security !== undefined,
       hasBody: operation.requestBody !== undefined,
     })),
   );
@@ -54,16 +52,6 @@ function expectEnvelope(answer: Answer, route: Route): void {
 const unknownId = '0199aa00-0000-7000-8000-000000000001';
 
 describe('every route', () => {
-  test('wants a key, but for the ones of the service', async () => {
-    const open = listRoutes().filter(({ needsKey }) => !needsKey);
-    expect(open.map(({ path }) => path).sort()).toEqual(['/healthz', '/readyz']);
-    for (const route of listRoutes().filter(({ needsKey }) => needsKey)) {
-      const answer = await api.call(route.method, filled(route.path, unknownId), { key: null });
-      expect(answer.status, `${route.method} ${route.path}`).toBe(401);
-      expectEnvelope(answer, route);
-    }
-  });
-
   test.each([
     ['an unknown id', unknownId],
     ['no id', 'nothing'],

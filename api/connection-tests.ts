@@ -7,11 +7,12 @@ import { changedConnection, newConnection } from './connections.ts';
 import type { AppEnv } from './deps.ts';
 import { DestinationPatch, destinationExample, presentDestination } from './destination-object.ts';
 import { success } from './envelope.ts';
+import { checkGranted, checkGrantedChange, scopeOf } from './grants.ts';
 import { PathId, wrapped } from './inputs.ts';
 import type { Tried } from './probes.ts';
 import { probeConnection } from './probes.ts';
 import { createRouter } from './router.ts';
-import { answers, body, withKey } from './routes.ts';
+import { answers, body, withKey, withKeyOrToken } from './routes.ts';
 import { SourcePatch, presentSource, sourceExample } from './source-object.ts';
 import { DestinationTest, SourceTest, presentReport } from './test-result.ts';
 import { echoSettings } from './settings.ts';
@@ -78,7 +79,7 @@ export const connectionTests = createRouter()
   )
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'post',
       path: '/test-destination',
       tags: ['Destinations'],
@@ -92,6 +93,7 @@ export const connectionTests = createRouter()
     async (c) => {
       const { destination: input } = c.req.valid('json');
       const { deps } = c.var;
+      checkGranted(c, input);
       const { connection } = newConnection(deps, 'destination', input);
       const report = await probeConnection(c, 'destination', { fresh: connection });
       const result = presentReport(report, deps.publicUrl);
@@ -103,7 +105,7 @@ export const connectionTests = createRouter()
   )
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'post',
       path: '/destinations/{destination_id}/test-connection',
       tags: ['Destinations'],
@@ -118,8 +120,9 @@ export const connectionTests = createRouter()
     async (c) => {
       const { destination_id: id } = c.req.valid('param');
       const patch = c.req.valid('json').destination ?? {};
-      const { environment, deps } = c.var;
-      const stored = await getDestination(deps.db, { environment, id });
+      const { deps } = c.var;
+      const stored = await getDestination(deps.db, { ...scopeOf(c), id });
+      checkGrantedChange(c, { id, stored: { [stored.vendor]: stored.settings }, change: patch });
       const change = changedConnection(deps, 'destination', { stored, patch })?.connection;
       const report = await probeConnection(c, 'destination', triedOf(stored, change));
       const result = presentReport(report, deps.publicUrl);

@@ -1,5 +1,6 @@
 import type { ConnectorRegistry } from '../connectors/connector.ts';
 import type { Database } from '../db/database.ts';
+import type { TokenGrant } from '../db/scoped-tokens.ts';
 import type { WorkflowPort } from '../domain/ports.ts';
 import type { Actor, Environment } from '../domain/statuses.ts';
 import type { Sealer } from '../lib/seal.ts';
@@ -35,5 +36,8 @@ export interface AppEnv {
     requestId: string;
     environment: Environment;
     actor: Actor;
+    /** Of a scoped token: nothing of another recipient exists. */
+    recipientId: string | undefined;
+    grant: TokenGrant | undefined;
   };
 }

@@ -25,11 +25,12 @@ import {
 } from './destination-object.ts';
 import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
 import { describeError, invalid } from './errors.ts';
+import { checkGranted, checkGrantedChange, checkGrantedDelete, scopeOf } from './grants.ts';
 import { CommaList, FlagFilter, PathId, wrapped } from './inputs.ts';
 import { PageQuery, pageAnswer, pageRequestOf } from './paging.ts';
 import { presentRecipient } from './recipients.ts';
 import { createRouter } from './router.ts';
-import { answers, body, withKey } from './routes.ts';
+import { answers, body, withKey, withKeyOrToken } from './routes.ts';
 import { presentTransfer } from './transfer-object.ts';
 
 const params = z.object({ destination_id: PathId });
@@ -68,7 +69,7 @@ export const destinations = createRouter()
   )
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'post',
       path: '/destinations',
       tags: ['Destinations'],
@@ -80,6 +81,7 @@ export const destinations = createRouter()
     async (c) => {
       const { destination: input } = c.req.valid('json');
       const { environment, deps } = c.var;
+      checkGranted(c, input);
       const connection = newConnection(deps, 'destination', input);
       // In one transaction, so that a refused destination leaves no new recipient behind.
       const destination = await deps.db.transaction(async (tx) =>
@@ -103,7 +105,7 @@ export const destinations = createRouter()
   )
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'get',
       path: '/destinations/{destination_id}',
       tags: ['Destinations'],
@@ -113,17 +115,14 @@ export const destinations = createRouter()
     }),
     async (c) => {
       const { destination_id: id } = c.req.valid('param');
-      const destination = await getDestination(c.var.deps.db, {
-        environment: c.var.environment,
-        id,
-      });
+      const destination = await getDestination(c.var.deps.db, { ...scopeOf(c), id });
       const present = await destinationPresenter(c, [destination]);
       return c.json(success({ destination: present(destination) }, 'Destination'), 200);
     },
   )
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'patch',
       path: '/destinations/{destination_id}',
       tags: ['Destinations'],
@@ -139,20 +138,21 @@ export const destinations = createRouter()
     async (c) => {
       const { destination_id: id } = c.req.valid('param');
       const { destination: patch } = c.req.valid('json');
-      const { environment, deps } = c.var;
-      const stored = await getDestination(deps.db, { environment, id });
+      const { deps } = c.var;
+      const stored = await getDestination(deps.db, { ...scopeOf(c), id });
+      checkGrantedChange(c, { id, stored: { [stored.vendor]: stored.settings }, change: patch });
       const change = changeOf(c, { stored, patch });
       const isEmpty = Object.values(change).every((value) => value === undefined);
       const destination = isEmpty
         ? stored
-        : await updateDestination(deps.db, { environment, id, ...change, audit: auditOf(c) });
+        : await updateDestination(deps.db, { ...scopeOf(c), id, ...change, audit: auditOf(c) });
       const present = await destinationPresenter(c, [destination]);
       return c.json(success({ destination: present(destination) }, 'Destination updated'), 200);
     },
   )
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'delete',
       path: '/destinations/{destination_id}',
       tags: ['Destinations'],
@@ -163,9 +163,12 @@ export const destinations = createRouter()
     }),
     async (c) => {
       const { destination_id: id } = c.req.valid('param');
-      const { environment, deps } = c.var;
+      const { deps } = c.var;
+      // One of another recipient does not exist, whatever the token was made for.
+      await getDestination(deps.db, { ...scopeOf(c), id });
+      checkGrantedDelete(c, id);
       const { stoppingIds } = await deleteDestination(deps.db, {
-        environment,
+        ...scopeOf(c),
         id,
         audit: auditOf(c),
       });
@@ -175,6 +178,8 @@ export const destinations = createRouter()
   );
 
 async function recipientOf(c: Context<AppEnv>, db: Db, input: Input): Promise<string> {
+  const { recipientId } = c.var;
+  if (recipientId !== undefined) return recipientId;
   if (input.recipient_id !== undefined) return input.recipient_id;
   const idInProviderSystem = input.id_in_provider_system;
   if (idInProviderSystem === undefined) {

@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { anyone } from './auth.ts';
 import type { AppDeps, AppEnv } from './deps.ts';
 import { renderDocs } from './docs-page.ts';
 import { renderErrors } from './errors-page.ts';
@@ -11,9 +12,9 @@ const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; 
 /** Serves the OpenAPI document and two pages made from it and from the table of failures. */
 export function addDocs(app: OpenAPIHono<AppEnv>, deps: AppDeps): void {
   const document = describeApi(app, deps);
-  app.get('/openapi.json', (c) => c.json(document));
-  app.get('/docs', (c) => page(c, renderDocs(document, deps)));
-  app.get('/docs/errors', (c) => page(c, renderErrors()));
+  app.get('/openapi.json', anyone, (c) => c.json(document));
+  app.get('/docs', anyone, (c) => page(c, renderDocs(document, deps)));
+  app.get('/docs/errors', anyone, (c) => page(c, renderErrors()));
 }
 
 function page(

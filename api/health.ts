@@ -6,7 +6,7 @@ import { environments } from '../domain/statuses.ts';
 import type { AppDeps } from './deps.ts';
 import { ErrorEnvelope, envelopeOf, success } from './envelope.ts';
 import { createRouter } from './router.ts';
-import { answers, withKey } from './routes.ts';
+import { answers, open, withKey } from './routes.ts';
 
 /** Who asks whether we are ready wants an answer, not to wait for a part that hangs. */
 const partMsMax = 5000;
@@ -34,6 +34,7 @@ export const health = createRouter()
   )
   .openapi(
     createRoute({
+      ...open,
       method: 'get',
       path: '/healthz',
       tags: ['Service'],
@@ -44,6 +45,7 @@ export const health = createRouter()
   )
   .openapi(
     createRoute({
+      ...open,
       method: 'get',
       path: '/readyz',
       tags: ['Service'],

@@ -3,6 +3,7 @@ import type { ModelRecord } from '../db/models.ts';
 import type { Violation } from '../domain/failure.ts';
 import { ModelColumn, ModelDefinition, parseRelation } from '../domain/model.ts';
 import { isJsonObject } from '../lib/deep-merge.ts';
+import type { AppEnv } from './deps.ts';
 import { ErrorDetail } from './envelope.ts';
 import { invalidInput } from './errors.ts';
 import { wireInteger } from './inputs.ts';
@@ -30,6 +31,7 @@ export const Model = ModelDefinition.extend({
   columns: z.array(
     ModelColumn.extend({ is_primary_key: z.boolean(), is_last_modified: z.boolean() }),
   ),
+  source_table: z.string().openapi({ description: 'Empty where a token reads it.' }),
   source_schema: z.string(),
   is_append_only: z.boolean(),
   skip_transfer_source_validation: z.boolean(),
@@ -101,6 +103,23 @@ export function presentModel(record: ModelRecord): Model {
     created_at: instantOut(record.createdAt),
     updated_at: instantOut(record.updatedAt),
   };
+}
+
+/** For the holder of a token: where the rows come from is the vendor's own matter. */
+function presentForRecipient(record: ModelRecord): Model {
+  const { source_query: _query, source_id: _source, ...model } = presentModel(record);
+  const shown = Object.entries(model).filter(([key]) => !key.startsWith('model_validation_'));
+  const columns = model.columns.map((column) => ({
+    ...column,
+    name_in_source: column.name_in_destination,
+  }));
+  const blank = { source_table: '', source_schema: '', source_name: '', organization_column: '' };
+  return { ...(Object.fromEntries(shown) as Model), ...blank, columns };
+}
+
+/** As the caller may see models. */
+export function modelPresenter(c: { readonly var: AppEnv['Variables'] }) {
+  return c.var.recipientId === undefined ? presentModel : presentForRecipient;
 }
 
 /** A whole model from the wire, null meaning: not given. @throws Failure `invalid` with all violations. */

@@ -6,6 +6,7 @@ import type { Violation } from '../domain/failure.ts';
 import type { AppEnv } from './deps.ts';
 import { EmptyEnvelope, envelopeOf, pageOf, singleOf, success } from './envelope.ts';
 import { invalid } from './errors.ts';
+import { scopeOf } from './grants.ts';
 import { CommaList, ModelRef, bareOrWrapped } from './inputs.ts';
 import { judgeModel } from './model-judgement.ts';
 import {
@@ -14,6 +15,7 @@ import {
   ModelWritten,
   SparseModel,
   mergeModel,
+  modelPresenter,
   modelExample,
   parseModel,
   presentModel,
@@ -21,7 +23,7 @@ import {
 } from './model-object.ts';
 import { PageQuery, pageAnswer, wholeListOf } from './paging.ts';
 import { createRouter } from './router.ts';
-import { answers, body, withKey } from './routes.ts';
+import { answers, body, withKey, withKeyOrToken } from './routes.ts';
 
 const params = z.object({ model_id: ModelRef });
 
@@ -33,7 +35,7 @@ export const SkipQuery = z.object({
 export const models = createRouter()
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'get',
       path: '/models',
       tags: ['Models'],
@@ -44,12 +46,12 @@ export const models = createRouter()
     async (c) => {
       const query = c.req.valid('query');
       const page = await listModels(c.var.deps.db, {
-        environment: c.var.environment,
+        ...scopeOf(c),
         page: wholeListOf(c, query),
         names: query.model_name,
         productNames: query.product_name,
       });
-      return c.json(pageAnswer(c, { key: 'models', page, present: presentModel }), 200);
+      return c.json(pageAnswer(c, { key: 'models', page, present: modelPresenter(c) }), 200);
     },
   )
   .openapi(

@@ -27,6 +27,15 @@ export function describeApi(app: OpenAPIHono<AppEnv>, deps: AppDeps): JsonObject
     in: 'header',
     name: 'X-API-KEY',
   });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'scopedToken', {
+    type: 'http',
+    scheme: 'bearer',
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'origin', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-APP-ID',
+  });
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {

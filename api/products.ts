@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import type { ProductRecord } from '../db/products.ts';
 import {
   deleteProduct,
@@ -7,13 +8,15 @@ import {
   listProducts,
   updateProduct,
 } from '../db/products.ts';
+import { defaultProduct } from '../db/recipient-models.ts';
+import { getRecipient } from '../db/recipients.ts';
 import type { AppEnv } from './deps.ts';
 import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
 import { Name, bareOrWrapped } from './inputs.ts';
 import { instantOut } from './outputs.ts';
 import { PageQuery, pageAnswer, wholeListOf } from './paging.ts';
 import { createRouter } from './router.ts';
-import { answers, body, withKey } from './routes.ts';
+import { answers, body, withKey, withKeyOrToken } from './routes.ts';
 
 export const Product = z
   .object({
@@ -50,12 +53,20 @@ export function productAudit(c: { var: AppEnv['Variables'] }) {
   return { actor: c.var.actor, present: presentProduct };
 }
 
+/** The products of a token's recipient; with a key all there are. */
+async function ownProducts(c: Context<AppEnv>): Promise<readonly string[] | undefined> {
+  const { environment, recipientId: id, deps } = c.var;
+  if (id === undefined) return undefined;
+  const { products: names } = await getRecipient(deps.db, { environment, id });
+  return names.length > 0 ? names : [defaultProduct];
+}
+
 const params = z.object({ product_name: z.string().openapi({ example: 'billing' }) });
 
 export const products = createRouter()
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'get',
       path: '/products',
       tags: ['Products'],
@@ -67,6 +78,7 @@ export const products = createRouter()
       const page = await listProducts(c.var.deps.db, {
         environment: c.var.environment,
         page: wholeListOf(c, c.req.valid('query')),
+        names: await ownProducts(c),
       });
       return c.json(pageAnswer(c, { key: 'products', page, present: presentProduct }), 200);
     },

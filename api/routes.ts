@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi';
-import { requireKey } from './auth.ts';
+import { anyone, requireKey, requireKeyOrToken } from './auth.ts';
 import { readBody } from './body.ts';
 import { ErrorEnvelope } from './envelope.ts';
 
@@ -10,9 +10,19 @@ export const withKey = {
   security: [{ apiKey: [] }],
 };
 
+/** The same, or of a scoped token: what is read and written must then be of `c.var.recipientId`. */
+export const withKeyOrToken = {
+  middleware: [requireKeyOrToken, readBody],
+  security: [{ apiKey: [] }, { scopedToken: [], origin: [] }],
+};
+
+/** Spread into a route that anybody may call. */
+export const open = { middleware: [anyone, readBody], security: [] };
+
 const faults = {
   400: 'Something in the request is wrong; `errors` says where.',
   401: 'The API key is missing, unknown, revoked or expired.',
+  403: 'The credential is valid and may not do this.',
   404: 'There is no such object in the environment of the key.',
   409: 'Not possible in the present state.',
   413: 'The body is larger than 32 MB.',
@@ -21,9 +31,13 @@ const faults = {
 
 type FaultStatus = keyof typeof faults;
 
-/** The answers of a route: its success, and the statuses that it can fail with. */
+/**
+ * The answers of a route: its success, and the statuses that it can fail with. One that asks for a credential
+ * also refuses a valid one that may not do this.
+ */
 export function answers<T extends z.ZodType, S extends FaultStatus>(schema: T, ...statuses: S[]) {
-  const failed = statuses.map((status) => [status, fault(faults[status])]);
+  const all = statuses.includes(401 as S) ? [...statuses, 403 as const] : statuses;
+  const failed = all.map((status) => [status, fault(faults[status])]);
   return {
     200: { description: 'Success.', content: { 'application/json': { schema } } },
     ...(Object.fromEntries(failed) as Record<S, ReturnType<typeof fault>>),

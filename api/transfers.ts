@@ -10,11 +10,12 @@ import type { TransferRecord } from '../db/transfers.ts';
 import { getTransfer, listTransfers } from '../db/transfers.ts';
 import type { AppEnv } from './deps.ts';
 import { envelopeOf, pageOf, singleOf, success } from './envelope.ts';
+import { scopeOf } from './grants.ts';
 import { Instant, Name, PathId } from './inputs.ts';
 import { PageQuery, pageAnswer, pageRequestOf } from './paging.ts';
 import { ring } from './ring.ts';
 import { createRouter } from './router.ts';
-import { answers, body, withKey } from './routes.ts';
+import { answers, body, withKey, withKeyOrToken } from './routes.ts';
 import { TransferFilters, filtersOf } from './transfer-filters.ts';
 import { Transfer, presentTransfer } from './transfer-object.ts';
 
@@ -113,7 +114,7 @@ export const transfers = createRouter()
   )
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'get',
       path: '/destinations/{destination_id}/transfers',
       tags: ['Transfers'],
@@ -129,11 +130,11 @@ export const transfers = createRouter()
     async (c) => {
       const { destination_id: destinationId } = c.req.valid('param');
       const query = c.req.valid('query');
-      const { environment, deps } = c.var;
-      await getDestination(deps.db, { environment, id: destinationId });
+      const { deps } = c.var;
+      await getDestination(deps.db, { ...scopeOf(c), id: destinationId });
       const asked = c.req.query('page_size') === undefined ? query.count : undefined;
       const page = await listTransfers(deps.db, {
-        environment,
+        ...scopeOf(c),
         page: pageRequestOf({ ...query, page_size: asked ?? query.page_size }),
         destinationId,
         ...filtersOf(query),
@@ -143,7 +144,7 @@ export const transfers = createRouter()
   )
   .openapi(
     createRoute({
-      ...withKey,
+      ...withKeyOrToken,
       method: 'get',
       path: '/transfers/{transfer_id}',
       tags: ['Transfers'],
@@ -153,7 +154,7 @@ export const transfers = createRouter()
     }),
     async (c) => {
       const { transfer_id: id } = c.req.valid('param');
-      const transfer = await getTransfer(c.var.deps.db, { environment: c.var.environment, id });
+      const transfer = await getTransfer(c.var.deps.db, { ...scopeOf(c), id });
       return c.json(success({ transfer: await transferOut(c, transfer) }, transfer.status), 200);
     },
   );

@@ -122,8 +122,8 @@ describe('401', () => {
     ['an empty key', { 'X-API-KEY': '' }, 'X-API-KEY'],
     ['an unknown key', { 'X-API-KEY': `sk_prod_${'0'.repeat(32)}` }, 'unknown'],
     ['no key at all', { 'x-api-key': 'hello' }, 'unknown'],
-    ['an empty bearer', { Authorization: 'Bearer ' }, 'Scoped tokens'],
-    ['a bearer', { Authorization: 'Bearer abc', 'X-APP-ID': 'localhost:3000' }, 'Scoped tokens'],
+    ['an empty bearer', { Authorization: 'Bearer ' }, 'scoped token'],
+    ['a bearer', { Authorization: 'Bearer abc', 'X-APP-ID': 'localhost:3000' }, 'scoped token'],
   ];
   test.each(bad)('%s', async (_, headers, message) => {
     const answer = await api.call('GET', '/destinations', { key: null, headers });

@@ -20,6 +20,9 @@ export interface Catalogue {
 /** Everything in `enabled_models`: all models, present and future. */
 export const allModels = '*';
 
+/** What a recipient without products gets, where a product of that name is there. */
+export const defaultProduct = 'default';
+
 /** The models of a recipient, by its products, in order of name. */
 export async function listRecipientModels(
   db: Db,
@@ -56,7 +59,7 @@ export async function listRecipientModels(
 export function modelNamesOf(catalogue: Catalogue): ReadonlySet<string> | typeof allModels {
   const { recipientProducts, products: all } = catalogue;
   if (all.length === 0) return allModels;
-  const wanted = recipientProducts.length > 0 ? recipientProducts : ['default'];
+  const wanted = recipientProducts.length > 0 ? recipientProducts : [defaultProduct];
   const chosen = all.filter(({ name }) => wanted.includes(name));
   if (recipientProducts.length === 0 && chosen.length === 0) return allModels;
   return new Set(chosen.flatMap((product) => product.models));
