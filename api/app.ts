@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { getPath } from 'hono/utils/url';
+import { catalogue } from './catalogue.ts';
 import { connectionTests } from './connection-tests.ts';
 import type { AppDeps, AppEnv } from './deps.ts';
 import { destinations } from './destinations.ts';
@@ -45,6 +46,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     upserts,
     logs,
     scopedTokens,
+    catalogue,
   ]) {
     app.route('/', routes);
   }

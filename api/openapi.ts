@@ -69,7 +69,8 @@ function blocksOf(
 ): JsonObject {
   const blocks = [...registry.values()].flatMap((declaration) => {
     const schema = declaration[role];
-    return schema === undefined ? [] : [[declaration.kind, blockOf(schema, form)] as const];
+    const isAvailable = schema !== undefined && declaration.isPlanned !== true;
+    return !isAvailable ? [] : [[declaration.kind, blockOf(schema, form)] as const];
   });
   return Object.fromEntries(blocks);
 }

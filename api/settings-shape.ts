@@ -5,14 +5,39 @@ export interface Field {
   readonly schema: z.core.$ZodType;
   readonly isSecret: boolean;
   readonly isPlace: boolean;
+  /** An object whose keys are nobody's but the vendor's: it may come as its text. */
+  readonly isJson: boolean;
+}
+
+/** What a declaration may say about a field; `connectors/connector.ts` tells what each means. */
+export interface FieldMeta {
+  readonly title?: string;
+  readonly help?: string;
+  readonly placeholder?: string;
+  readonly secret?: boolean;
+  readonly place?: boolean;
+  readonly json?: boolean;
+  readonly internal?: boolean;
+  readonly keyFormat?: 'ssh_rsa' | 'pkcs8';
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+/** All that is said about the field, the outermost word first. */
+export function metaOf(schema: z.core.$ZodType): FieldMeta {
+  const said = unwrap(schema).map((part) => z.globalRegistry.get(part) ?? {});
+  return Object.assign({}, ...said.toReversed()) as FieldMeta;
 }
 
 /** The field behind `optional`, `nullable`, `default` and the like; their metadata counts too. */
 export function fieldOf(schema: z.core.$ZodType): Field {
   const chain = unwrap(schema);
-  const has = (name: 'secret' | 'place') =>
-    chain.some((part) => z.globalRegistry.get(part)?.[name] === true);
-  return { schema: chain.at(-1) ?? schema, isSecret: has('secret'), isPlace: has('place') };
+  const { secret, place, json } = metaOf(schema);
+  return {
+    schema: chain.at(-1) ?? schema,
+    isSecret: secret === true,
+    isPlace: place === true,
+    isJson: json === true,
+  };
 }
 
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType[] {

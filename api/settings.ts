@@ -22,14 +22,17 @@ export function settingsSchema(
   role: ConnectionRole,
   vendor: string,
 ): z.ZodObject {
-  const schema = registry.get(vendor)?.[role];
-  if (schema !== undefined) return schema;
+  const declaration = registry.get(vendor);
+  const schema = declaration?.[role];
+  if (schema !== undefined && declaration?.isPlanned !== true) return schema;
   const served = [...registry.values()]
-    .filter((one) => one[role] !== undefined)
+    .filter((one) => one[role] !== undefined && one.isPlanned !== true)
     .map(kindOf)
     .sort();
   const message =
-    `Vendor "${vendor.slice(0, 60)}" is not served as a ${role} by this version of Waybill; ` +
+    (schema === undefined
+      ? `Vendor "${vendor.slice(0, 60)}" is not served as a ${role} by this version of Waybill; `
+      : `${declaration?.title} cannot be connected as a ${role} yet: its connector is not built; `) +
     `served: ${served.join(', ')}.`;
   throw invalid([{ path: `${role}.vendor`, code: 'unknown_vendor', message }]);
 }
@@ -106,7 +109,7 @@ function clean(schema: z.core.$ZodType, block: JsonObject): JsonObject {
     const declared = Object.hasOwn(shape, key) ? shape[key] : undefined;
     if (declared === undefined || value === undefined || value === null) return [];
     const field = fieldOf(declared);
-    if (isJsonObject(value)) return [[key, clean(declared, value)]];
+    if (isJsonObject(value) && !field.isJson) return [[key, clean(declared, value)]];
     if (value === '' && (field.isSecret || key === 'ssh_public_key')) return [];
     const isNumberText = typeof value === 'string' && /^\s*\d{1,9}\s*$/.test(value);
     return [[key, isNumberText && field.schema instanceof z.ZodNumber ? Number(value) : value]];
@@ -139,7 +142,7 @@ function splitSecrets(schema: z.core.$ZodType, block: JsonObject): Settings {
     if (declared === undefined || value === undefined) continue;
     if (fieldOf(declared).isSecret) {
       secrets[key] = value;
-    } else if (isJsonObject(value)) {
+    } else if (isJsonObject(value) && !fieldOf(declared).isJson) {
       const below = splitSecrets(declared, value);
       settings[key] = below.settings;
       if (Object.keys(below.secrets).length > 0) secrets[key] = below.secrets;

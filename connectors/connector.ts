@@ -175,8 +175,9 @@ export interface ConnectorRoles {
 
 /**
  * A connector as data: what the API needs for forms, validation and redaction, without its driver.
- * Settings are zod objects whose fields carry `meta({ title, help?, secret?: true, place?: true })`:
- * secrets are sealed and never echoed; places together say where the data lives.
+ * Settings are zod objects whose fields say by `meta`: `title`, `help`, `placeholder`; `secret` is sealed and
+ * never echoed; the `place` fields together say where the data lives; `options` names the values of a list,
+ * `keyFormat` a key pair of ours, `json` an object that may come as text, `internal` what no form shows.
  */
 export interface ConnectorDeclaration {
   /** `vendor` on the wire. */
@@ -184,6 +185,8 @@ export interface ConnectorDeclaration {
   readonly title: string;
   readonly source: z.ZodObject | undefined;
   readonly destination: z.ZodObject | undefined;
+  /** Declared for forms and documents only: the connector is not built, and has no roles. */
+  readonly isPlanned?: true;
   readonly load: () => Promise<ConnectorRoles>;
 }
 

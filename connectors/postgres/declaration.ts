@@ -43,7 +43,11 @@ const connection = {
       ssh_tunnel_host: z.string().optional().meta({ title: 'Host of the tunnel' }),
       ssh_tunnel_port: z.int().min(1).max(65_535).optional().meta({ title: 'Port of the tunnel' }),
       ssh_tunnel_username: z.string().optional().meta({ title: 'Username at the tunnel' }),
-      ssh_public_key: z.string().optional().meta({ title: 'Public key of the tunnel' }),
+      ssh_public_key: z.string().optional().meta({
+        title: 'Public key of the tunnel',
+        help: 'Made by us: put it into authorized_keys there.',
+        keyFormat: 'ssh_rsa',
+      }),
     })
     .optional()
     .meta({
