@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import type { RouterRoute } from 'hono/types';
 import { findApiKey } from '../db/api-keys.ts';
 import { findScopedToken, type TokenGrant } from '../db/scoped-tokens.ts';
 import { allowsScope, scopeNeeded } from '../domain/key-scopes.ts';
@@ -35,14 +36,21 @@ export const anyone: MiddlewareHandler<AppEnv> = async (_, next) => {
 
 const guards: ReadonlySet<unknown> = new Set([requireKey, requireKeyOrToken, anyone]);
 
-/** Refuses a route of which nobody has said who may call it. */
+/** Refuses a route of which nobody has said who may call it, even where one of another path answers for it too. */
 export const refuseUnclassified: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const routes = matchedRoutes(c).filter(({ method }) => method !== 'ALL');
-  if (routes.length > 0 && !routes.some(({ handler }) => guards.has(handler))) {
+  if (unclassified(matchedRoutes(c)).length > 0) {
     throw refuse(403, 'Nobody may call this path: it does not say who may.');
   }
   await next();
 };
+
+/** The routes without a guard. What answers to every method stands before routes and is none. */
+export function unclassified(routes: readonly RouterRoute[]): string[] {
+  const nameOf = ({ method, path }: RouterRoute) => `${method} ${path}`;
+  const guarded = routes.filter(({ handler }) => guards.has(handler)).map(nameOf);
+  const all = routes.filter(({ method }) => method !== 'ALL').map(nameOf);
+  return [...new Set(all)].filter((name) => !guarded.includes(name));
+}
 
 /** Whether the request shows a key. @throws where that key is not valid, or may not do this */
 async function acceptKey(c: Context<AppEnv>): Promise<boolean> {

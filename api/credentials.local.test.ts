@@ -137,14 +137,15 @@ test('a key with a scope does what it names', async () => {
   expect(textAt(refused, 'message')).toContain('sources:read');
 });
 
-test('a route that does not say who may call it is closed to everybody', async () => {
-  const app = createApp(api.deps);
-  app.route(
-    '/',
-    createRouter().get('/forgotten', (c) => c.json({})),
-  );
-  for (const headers of [{}, { 'X-API-KEY': api.keys.prod }, bearer(token)]) {
-    const answer = await app.request('/forgotten', { headers: headers as Record<string, string> });
-    expect(answer.status).toBe(403);
-  }
-});
+test.each(['/forgotten', '/models/forgotten'])(
+  'the route %s that does not say who may call it is closed to everybody',
+  async (path) => {
+    const forgotten = createRouter().get(path, (c) => c.json({}));
+    const app = createApp(api.deps);
+    app.route('/', forgotten);
+    for (const headers of [{}, { 'X-API-KEY': api.keys.prod }, bearer(token)]) {
+      const answer = await app.request(path, { headers: headers as Record<string, string> });
+      expect(answer.status).toBe(403);
+    }
+  },
+);
