@@ -156,7 +156,8 @@ function curlOf(
   example: Json | undefined,
   publicUrl: string,
 ): string {
-  const key = operation['security'] === undefined ? '' : ` \\\n  -H "X-API-KEY: $WAYBILL_API_KEY"`;
+  const isOpen = JSON.stringify(operation['security'] ?? []) === '[]';
+  const key = isOpen ? '' : ` \\\n  -H "X-API-KEY: $WAYBILL_API_KEY"`;
   const body = example === undefined ? '' : ` \\\n  -d '${JSON.stringify(example, null, 2)}'`;
   const verb = method === 'GET' ? '' : ` -X ${method}`;
   const concrete = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => `$${name.toUpperCase()}`);

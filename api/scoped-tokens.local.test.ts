@@ -150,6 +150,7 @@ describe('a token made with a whole new destination', () => {
     ],
     ['a field more', { max_concurrent_transfers: 5 }, 'max_concurrent_transfers'],
     ['another recipient', { recipient_id: 'other' }, 'recipient_id'],
+    ['the tenant of another', { id_in_provider_system: 'another' }, 'id_in_provider_system'],
   ])('refuses %s and names the field', async (_, changes, field) => {
     const destination = wholeDestination();
     const token = await mint(destination);
@@ -182,6 +183,7 @@ describe('a token made with changed fields', () => {
   });
 
   test('moves no stored secrets to another host, although the token names it', async () => {
+    const probes = api.workflows.probes.length;
     const change = { postgres: { host: 'evil.example.com' } };
     const token = await mint(change);
     const path = `/destinations/${own.destination.id}`;
@@ -193,8 +195,43 @@ describe('a token made with changed fields', () => {
       expect(answer.status).toBe(403);
       expect(textAt(answer, 'message')).toContain('destination.postgres.host');
     }
-    const probes = api.workflows.probes.length;
     expect(api.workflows.probes).toHaveLength(probes);
+  });
+});
+
+describe('what is empty in a change', () => {
+  test('resets a field, so a token has to be made for it', async () => {
+    await api.call('PATCH', `/destinations/${own.destination.id}`, {
+      body: { destination: { is_enabled: false } },
+    });
+    const path = `/destinations/${own.destination.id}`;
+    const resets = [
+      { is_enabled: null },
+      { enabled_models: null },
+      { machine_type_id: '' },
+      { postgres: { schema: null } },
+      { postgres: { ssh_tunnel: null } },
+    ];
+    const token = await mint({});
+    for (const destination of resets) {
+      const answer = await call('PATCH', path, { token, body: { destination } });
+      expect(answer.status, JSON.stringify(destination)).toBe(403);
+    }
+    const granted = await mint({ is_enabled: null });
+    const body = { destination: { is_enabled: null } };
+    const answer = await call('PATCH', path, { token: granted, body });
+    expect(at(answer, 'data.destination.is_enabled'), answer.text).toBe(true);
+  });
+
+  test('takes no host away, although the token names it', async () => {
+    const path = `/destinations/${own.destination.id}`;
+    for (const host of [null, '']) {
+      const destination = { postgres: { host } };
+      const token = await mint(destination);
+      const answer = await call('PATCH', path, { token, body: { destination } });
+      expect(answer.status).toBe(403);
+      expect(textAt(answer, 'message')).toContain('destination.postgres.host');
+    }
   });
 });
 
@@ -251,6 +288,13 @@ describe('minting', () => {
       body: { application_origin: origin, recipient_id: id },
     });
     expect(staging.status).toBe(404);
+  });
+
+  test('refuses an object of more than 1000 fields', async () => {
+    const fields = Array.from({ length: 1001 }, (_, index) => [`field${index}`, index]);
+    const destination = Object.fromEntries(fields) as object;
+    const body = { application_origin: origin, recipient_id: own.recipient.id, destination };
+    expect((await api.call('POST', path, { body })).status).toBe(400);
   });
 
   test('keeps neither the token nor any value of the destination', async () => {

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { getDestination } from '../db/destinations.ts';
 import { findRecipientByProviderId, getRecipient } from '../db/recipients.ts';
 import { insertScopedToken } from '../db/scoped-tokens.ts';
-import { originOf } from '../domain/token-grant.ts';
+import { leavesOf, originOf } from '../domain/token-grant.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import type { AppEnv } from './deps.ts';
 import { envelopeOf, success } from './envelope.ts';
@@ -29,6 +29,8 @@ const TokenInput = z
   })
   .openapi('ScopedTokenInput');
 type TokenInput = z.infer<typeof TokenInput>;
+
+const leavesMax = 1000;
 
 /** Tokens for the pages of a customer: one recipient, one page, one hour. */
 export const scopedTokens = createRouter().openapi(
@@ -58,12 +60,22 @@ export const scopedTokens = createRouter().openapi(
       const message = 'application_origin must be an origin like https://app.example.com.';
       throw invalid([{ path: 'application_origin', code: 'invalid', message }]);
     }
-    const { id, recipient_id: _, ...destination } = input.destination ?? {};
+    const {
+      id,
+      recipient_id: _id,
+      id_in_provider_system: _tenant,
+      ...destination
+    } = input.destination ?? {};
+    const wanted = JSON.parse(JSON.stringify(destination)) as JsonObject;
+    if (leavesOf(wanted).length > leavesMax) {
+      const message = `destination has more than ${leavesMax} fields. Send only what shall be written.`;
+      throw invalid([{ path: 'destination', code: 'too_many', message }]);
+    }
     const token = await insertScopedToken(deps.db, {
       environment,
       origin,
       recipientId: await recipientOf(c, input),
-      destination: JSON.parse(JSON.stringify(destination)) as JsonObject,
+      destination: wanted,
       destinationId: id,
       createdBy: actor.id,
     });

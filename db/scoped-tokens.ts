@@ -15,6 +15,7 @@ const tokenPattern = /^wbt_[A-Za-z0-9_-]{43}$/;
 export interface TokenGrant {
   readonly environment: Environment;
   readonly recipientId: string;
+  readonly idInProviderSystem: string;
   /** Host and port of the page that may use it. */
   readonly origin: string;
   readonly destinationId: string | undefined;
@@ -56,6 +57,7 @@ export async function findScopedToken(db: Db, token: string): Promise<TokenGrant
     .select({
       environment: scopedTokens.environment,
       recipientId: scopedTokens.recipientId,
+      idInProviderSystem: recipients.idInProviderSystem,
       origin: scopedTokens.origin,
       destinationId: scopedTokens.destinationId,
       leaves: scopedTokens.leaves,

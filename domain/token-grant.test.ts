@@ -14,8 +14,12 @@ describe('leaves', () => {
     expect(leavesOf({ frequency_minutes: 60 })).toEqual(leavesOf({ frequency_minutes: ' 60 ' }));
   });
 
-  test('that are empty, null or the type are none; false and an empty list are some', () => {
-    expect(leavesOf({ type: 'x', name: '', recipient_id: null, a: { b: '' } })).toEqual([]);
+  test('that are empty or null are empty ones, and the type is none', () => {
+    expect(leavesOf({ type: 'x', name: '', machine_type_id: null, a: { b: '' } })).toEqual([
+      { path: 'name', value: '' },
+      { path: 'machine_type_id', value: '' },
+      { path: 'a.b', value: '' },
+    ]);
     expect(leavesOf({ is_enabled: false, models: [] })).toEqual([
       { path: 'is_enabled', value: 'false' },
       { path: 'models', value: '[]' },
@@ -44,7 +48,16 @@ test('a change moves a destination where it names another host or bucket, at any
     'postgres.ssh_tunnel.ssh_tunnel_host',
   ]);
   expect(movedFields(stored, { s3: { bucket_name: 'new' } })).toEqual(['s3.bucket_name']);
-  expect(movedFields(stored, { postgres: { host: '' } })).toEqual([]);
+});
+
+test('a change moves a destination where it takes a frozen field away, alone or with its object', () => {
+  const stored = { postgres: { host: 'db', ssh_tunnel: { ssh_tunnel_host: 'hop' } } };
+  expect(movedFields(stored, { postgres: { host: '' } })).toEqual(['postgres.host']);
+  expect(movedFields(stored, { postgres: { host: null } })).toEqual(['postgres.host']);
+  expect(movedFields(stored, { postgres: { ssh_tunnel: null } })).toEqual(['postgres.ssh_tunnel']);
+  expect(movedFields(stored, { postgres: null })).toEqual(['postgres']);
+  expect(movedFields(stored, { postgres: { password_auth: null } })).toEqual([]);
+  expect(movedFields({ s3: { host: null } }, { s3: { host: '' } })).toEqual([]);
 });
 
 test.each([
@@ -54,6 +67,7 @@ test.each([
   ['app.example.com', 'app.example.com'],
   ['app.example.com:80', 'app.example.com'],
   ['localhost:3000', 'localhost:3000'],
+  ['capacitor://LocalHost', 'localhost'],
   ['http://localhost:3000', 'localhost:3000'],
   [' LOCALHOST:3000 ', 'localhost:3000'],
   ['[::1]:3000', '[::1]:3000'],

@@ -6,6 +6,7 @@ import { isJsonObject } from '../lib/deep-merge.ts';
 /** A value at the end of a path, in the one spelling in which two of them are compared. */
 export interface Leaf {
   readonly path: string;
+  /** Empty for what is null or empty text: in a new object not given, in a change the wish to reset. */
   readonly value: string;
 }
 
@@ -24,12 +25,10 @@ const frozenFields: ReadonlySet<string> = new Set([
   'project_id',
   'ssh_tunnel_host',
   'http_path',
+  'uri',
 ]);
 
-/**
- * The leaves of an object. Numbers count like their text, since select boxes send text; what is empty or
- * null counts as not given, and `type` means nothing.
- */
+/** The leaves of an object. Numbers count like their text, since select boxes send text; `type` means nothing. */
 export function leavesOf(object: JsonObject): Leaf[] {
   return Object.entries(object).flatMap(([key, value]) =>
     key === 'type' ? [] : leavesBelow(key, key, value),
@@ -37,7 +36,8 @@ export function leavesOf(object: JsonObject): Leaf[] {
 }
 
 function leavesBelow(path: string, key: string, value: Json | undefined): Leaf[] {
-  if (value === undefined || value === null || value === '') return [];
+  if (value === undefined) return [];
+  if (value === null || value === '') return [{ path, value: '' }];
   if (jsonFields.has(key)) return [{ path, value: canonical(parsed(value)) }];
   if (isJsonObject(value)) {
     return Object.entries(value).flatMap(([name, below]) =>
@@ -66,12 +66,21 @@ function canonical(value: Json): string {
   );
 }
 
-/** The frozen fields that a change would give another value than the stored object has. */
+/**
+ * The fields of a change that would give a frozen field another value than the stored object has, or take it
+ * away, by themselves or with the object around it.
+ */
 export function movedFields(stored: JsonObject, change: JsonObject): string[] {
-  const before = new Map(leavesOf(stored).map(({ path, value }) => [path, value]));
+  const isFrozen = ({ path }: Leaf) => frozenFields.has(path.split('.').at(-1) ?? '');
+  const isGiven = ({ value }: Leaf) => value !== '';
+  const kept = leavesOf(stored).filter((leaf) => isFrozen(leaf) && isGiven(leaf));
+  const before = new Map(kept.map(({ path, value }) => [path, value]));
+  const isMoved = (leaf: Leaf) =>
+    isFrozen(leaf)
+      ? (before.get(leaf.path) ?? '') !== leaf.value
+      : kept.some(({ path }) => path.startsWith(`${leaf.path}.`));
   return leavesOf(change)
-    .filter(({ path }) => frozenFields.has(path.split('.').at(-1) ?? ''))
-    .filter(({ path, value }) => before.get(path) !== value)
+    .filter(isMoved)
     .map(({ path }) => path);
 }
 
@@ -86,5 +95,6 @@ export function originOf(text: string): string | undefined {
     return undefined;
   // A scheme's own port is dropped by the parser; the other's means the same for a bare host.
   const port = url.port === '80' || url.port === '443' ? '' : url.port;
-  return port === '' ? url.hostname : `${url.hostname}:${port}`;
+  const host = url.hostname.toLowerCase();
+  return port === '' ? host : `${host}:${port}`;
 }

@@ -17,6 +17,8 @@ export interface Operation {
   readonly path: string;
   readonly parameters: readonly { name: string; in: string; schema: JsonObject }[];
   readonly body: JsonObject | undefined;
+  /** Each entry names credentials that together open it. */
+  readonly security: Json;
 }
 
 /** What stands for a field or a parameter of that name: ids and names of real objects. */
@@ -28,7 +30,7 @@ const depthMax = 6;
 export function listOperations(document: JsonObject): Operation[] {
   return entriesOf(document['paths']).flatMap(([path, methods]) =>
     entriesOf(methods).map(([method, operation]) => {
-      const { parameters, requestBody } = object(operation);
+      const { parameters, requestBody, security } = object(operation);
       const content = object(object(object(requestBody)['content'])['application/json']);
       return {
         method: method.toUpperCase(),
@@ -39,6 +41,7 @@ export function listOperations(document: JsonObject): Operation[] {
           schema: object(object(one)['schema']),
         })),
         body: isJsonObject(content['schema']) ? content['schema'] : undefined,
+        security: security ?? [],
       };
     }),
   );
