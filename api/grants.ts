@@ -19,8 +19,8 @@ export function checkGranted(c: Context<AppEnv>, destination: object): void {
 }
 
 /**
- * A change or test of a stored destination: of that one alone, where the token names one. What is empty counts
- * too, since it resets a field.
+ * A change or test of a stored destination: of that one alone, where the token names one. What is empty
+ * counts too, since it resets a field.
  * @throws 403
  */
 export function checkGrantedChange(

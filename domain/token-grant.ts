@@ -28,7 +28,7 @@ const frozenFields: ReadonlySet<string> = new Set([
   'uri',
 ]);
 
-/** The leaves of an object. Numbers count like their text, since select boxes send text; `type` means nothing. */
+/** The leaves. Numbers count like their text, since select boxes send text; `type` means nothing. */
 export function leavesOf(object: JsonObject): Leaf[] {
   return Object.entries(object).flatMap(([key, value]) =>
     key === 'type' ? [] : leavesBelow(key, key, value),
