@@ -36,7 +36,7 @@ export const anyone: MiddlewareHandler<AppEnv> = async (_, next) => {
 
 const guards: ReadonlySet<unknown> = new Set([requireKey, requireKeyOrToken, anyone]);
 
-/** Refuses a route of which nobody has said who may call it, also where another path has its guard beside it. */
+/** Refuses a route of which nobody has said who may call it, even where a guarded one answers there too. */
 export const refuseUnclassified: MiddlewareHandler<AppEnv> = async (c, next) => {
   if (unclassified(matchedRoutes(c)).length > 0) {
     throw refuse(403, 'Nobody may call this path: it does not say who may.');
