@@ -10,6 +10,7 @@ import { finishModel } from './finish-model.ts';
 import { openTransfer } from './open-transfer.ts';
 import { planModel } from './plan-model.ts';
 import { reconcileTransfers } from './reconcile-transfers.ts';
+import { submitTransfer } from './submit-transfer.ts';
 import { validateModel } from './validate-model.ts';
 
 /** The ticker proves that the process lives, and a cancellation or pause arrives on its answer. */
@@ -34,6 +35,7 @@ export function createActivities(deps: ActivityDeps) {
     openTransfer: step(openTransfer),
     planModel: step(planModel),
     reconcileTransfers: () => runStep(deps, reconcileTransfers, undefined),
+    submitTransfer: step(submitTransfer),
     validateModel: step(validateModel),
   };
 }

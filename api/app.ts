@@ -5,6 +5,7 @@ import { connectionTests } from './connection-tests.ts';
 import type { AppDeps, AppEnv } from './deps.ts';
 import { destinations } from './destinations.ts';
 import { addDocs } from './docs.ts';
+import { environmentSettings } from './environment-settings.ts';
 import { answerError, answerUnknownPath } from './faults.ts';
 import { forRecipient } from './for-recipient.ts';
 import { health } from './health.ts';
@@ -47,6 +48,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     logs,
     scopedTokens,
     catalogue,
+    environmentSettings,
   ]) {
     app.route('/', routes);
   }

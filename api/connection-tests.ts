@@ -177,6 +177,7 @@ const unsavedDestination = {
   products: null,
   enabled_models: null,
   frequency_minutes: null,
+  schedule: null,
   max_concurrent_transfers: null,
   max_concurrent_queries_per_transfer: null,
   machine_type_id: null,

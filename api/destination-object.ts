@@ -2,9 +2,14 @@ import { z } from '@hono/zod-openapi';
 import type { ConnectorRegistry } from '../connectors/connector.ts';
 import type { DestinationOptions, DestinationRecord } from '../db/destinations.ts';
 import { Name, emptyAsAbsent, wireInteger } from './inputs.ts';
+import { ScheduleInput } from './schedule-input.ts';
 import { instantOut, optionalInstantOut } from './outputs.ts';
 import { echoSettings } from './settings.ts';
 import { Transfer } from './transfer-object.ts';
+
+const Schedule = z
+  .object({ cron: z.string(), time_zone: z.string() })
+  .openapi('Schedule', { example: { cron: '0 6 * * 1-5', time_zone: 'Europe/Berlin' } });
 
 export const Destination = z
   .looseObject({
@@ -16,6 +21,7 @@ export const Destination = z
     products: z.array(z.string()),
     enabled_models: z.array(z.string()),
     frequency_minutes: z.int(),
+    schedule: Schedule.nullable().openapi({ description: 'Instead of the frequency.' }),
     max_concurrent_transfers: z.int(),
     max_concurrent_queries_per_transfer: z.int(),
     machine_type_id: z.uuid().nullable(),
@@ -39,6 +45,9 @@ const options = {
   frequency_minutes: wireInteger({ min: 0, max: 525_600 })
     .nullish()
     .openapi({ description: '0: the default of the account.', default: 0 }),
+  schedule: ScheduleInput.nullish().openapi({
+    description: 'A cron instead of the frequency, ours; null: by the frequency again.',
+  }),
   is_enabled: z.boolean().nullish().openapi({ default: true }),
   max_concurrent_transfers: wireInteger({ min: 1, max: 100 }).nullish().openapi({ default: 1 }),
   max_concurrent_queries_per_transfer: wireInteger({ min: 1, max: 100 })
@@ -106,6 +115,10 @@ export function presentDestination(destination: DestinationRecord, registry: Con
     products: destination.products,
     enabled_models: destination.enabledModels,
     frequency_minutes: destination.frequencyMinutes,
+    schedule:
+      destination.scheduleCron === null
+        ? null
+        : { cron: destination.scheduleCron, time_zone: destination.scheduleTimeZone ?? 'UTC' },
     max_concurrent_transfers: destination.maxConcurrentTransfers,
     max_concurrent_queries_per_transfer: destination.maxConcurrentQueriesPerTransfer,
     machine_type_id: destination.machineTypeId,
@@ -124,6 +137,7 @@ export function optionsOf(input: DestinationInput | DestinationPatch): Destinati
     name: input.name,
     enabledModels: orDefault(input.enabled_models, ['*']),
     frequencyMinutes: orDefault(input.frequency_minutes, 0),
+    schedule: input.schedule && { cron: input.schedule.cron, timeZone: input.schedule.time_zone },
     isEnabled: orDefault(input.is_enabled, true),
     maxConcurrentTransfers: orDefault(input.max_concurrent_transfers, 1),
     maxConcurrentQueriesPerTransfer: orDefault(input.max_concurrent_queries_per_transfer, 1),

@@ -10,10 +10,9 @@ import {
   updateDestination,
 } from '../db/destinations.ts';
 import { ensureRecipient } from '../db/recipients.ts';
-import { readLogs } from '../db/transfer-log.ts';
-import { lastCompletedTransfers } from '../db/transfers.ts';
 import { changedConnection, newConnection } from './connections.ts';
 import type { AppEnv } from './deps.ts';
+import { destinationPresenter } from './destination-presenter.ts';
 import type { DestinationInput as Input, DestinationPatch as Patch } from './destination-object.ts';
 import {
   Destination,
@@ -31,7 +30,7 @@ import { PageQuery, pageAnswer, pageRequestOf } from './paging.ts';
 import { presentRecipient } from './recipients.ts';
 import { createRouter } from './router.ts';
 import { answers, body, withKey, withKeyOrToken } from './routes.ts';
-import { presentTransfer } from './transfer-object.ts';
+import { tellSchedules } from './schedules.ts';
 
 const params = z.object({ destination_id: PathId });
 
@@ -94,6 +93,7 @@ export const destinations = createRouter()
           audit: auditOf(c),
         }),
       );
+      await tellSchedules(c, [destination.id]);
       return c.json(
         success(
           { destination: presentDestination(destination, deps.registry) },
@@ -146,6 +146,7 @@ export const destinations = createRouter()
       const destination = isEmpty
         ? stored
         : await updateDestination(deps.db, { ...scopeOf(c), id, ...change, audit: auditOf(c) });
+      await tellSchedules(c, [id]);
       const present = await destinationPresenter(c, [destination]);
       return c.json(success({ destination: present(destination) }, 'Destination updated'), 200);
     },
@@ -172,6 +173,7 @@ export const destinations = createRouter()
         id,
         audit: auditOf(c),
       });
+      await tellSchedules(c, [id]);
       await Promise.all(stoppingIds.map((transferId) => stop(c, transferId)));
       return c.json(success({}, 'Destination deleted'), 200);
     },
@@ -208,27 +210,6 @@ function checkFixed(field: string, stored: string, wanted: string | undefined): 
   const path = `destination.${field}`;
   const message = `${path} is fixed: it is ${stored}. Create another destination instead.`;
   throw invalid([{ path, code: 'fixed', message }]);
-}
-
-/** Shows destinations with the transfer of each that ended last. */
-export async function destinationPresenter(
-  c: Context<AppEnv>,
-  shown: readonly DestinationRecord[],
-) {
-  const { environment, deps } = c.var;
-  const { db, publicUrl, registry } = deps;
-  const last = await lastCompletedTransfers(db, {
-    environment,
-    destinationIds: shown.map(({ id }) => id),
-  });
-  const logs = await readLogs(db, { transferIds: [...last.values()].map(({ id }) => id) });
-  return (destination: DestinationRecord): Destination => {
-    const ended = last.get(destination.id);
-    return {
-      ...presentDestination(destination, registry),
-      ...(ended && { last_completed_transfer: presentTransfer(ended, { publicUrl, logs }) }),
-    };
-  };
 }
 
 /** The mark is in the row; where the engine is away, `reconcile` tells the workflow later. */

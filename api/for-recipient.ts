@@ -5,7 +5,7 @@ import { listModels } from '../db/models.ts';
 import { getRecipient } from '../db/recipients.ts';
 import type { AppEnv } from './deps.ts';
 import { Destination } from './destination-object.ts';
-import { destinationPresenter } from './destinations.ts';
+import { destinationPresenter } from './destination-presenter.ts';
 import { pageOf } from './envelope.ts';
 import { invalid, refuse } from './errors.ts';
 import { PathId } from './inputs.ts';

@@ -11,6 +11,7 @@ import { Failure } from '../domain/failure.ts';
 import type { WorkflowPort, WorkflowState } from '../domain/ports.ts';
 import type { ProbeRef } from '../domain/probe.ts';
 import { messageNames, workflowIds, type TaskQueues } from '../domain/temporal-names.ts';
+import { hasSchedule, putSchedule } from './destination-schedules.ts';
 import type { destinationQueue, probe } from '../workflows/workflows.ts';
 
 /** A probe's one activity ends within 20 s; without a worker nobody would answer, so we do. */
@@ -55,6 +56,9 @@ export function createWorkflowPort(client: Client, taskQueues: TaskQueues): Work
       tell(client, () => handle(workflowIds.transfer(id)).signal(messageNames.resume)),
     runProbe: (ref) => runProbe(client, taskQueues, ref),
     describeTransfer: (id) => describe(client, handle(workflowIds.transfer(id))),
+    putSchedule: (destinationId, spec) =>
+      reach(client, () => putSchedule(client, { taskQueues, destinationId, spec })),
+    hasSchedule: (id) => reach(client, () => hasSchedule(client, id)),
     describeQueue: (id) => describe(client, handle(workflowIds.destination(id))),
     async ping() {
       await reach(client, () => client.workflowService.getSystemInfo({}));

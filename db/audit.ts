@@ -11,6 +11,9 @@ export type AuditEvent =
   | `${Noun}_${Written}`
   | 'API_KEY_ADD'
   | 'API_KEY_DELETE'
+  | 'DESTINATION_PAUSE_ALL'
+  | 'DESTINATION_ENABLE_ALL'
+  | 'SETTINGS_UPDATE'
   | 'TRANSFER_TRIGGER'
   | 'TRANSFER_CANCELED';
 

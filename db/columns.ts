@@ -5,6 +5,7 @@ import {
   actorTypes,
   environments,
   modelStatuses,
+  tenancies,
   transferStatuses,
   transferTriggers,
 } from '../domain/statuses.ts';
@@ -15,6 +16,7 @@ export const environment = pgEnum('environment', environments);
 export const transferStatus = pgEnum('transfer_status', transferStatuses);
 export const modelStatus = pgEnum('model_status', modelStatuses);
 export const transferTrigger = pgEnum('transfer_trigger', transferTriggers);
+export const tenancy = pgEnum('tenancy', tenancies);
 export const actorType = pgEnum('actor_type', actorTypes);
 export const connectionRole = pgEnum('connection_role', ['source', 'destination']);
 export const probeKind = pgEnum('probe_kind', ['source', 'destination', 'model']);

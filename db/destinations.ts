@@ -33,6 +33,8 @@ export interface DestinationRecord {
   readonly place: string;
   readonly enabledModels: string[];
   readonly frequencyMinutes: number;
+  readonly scheduleCron: string | null;
+  readonly scheduleTimeZone: string | null;
   readonly isEnabled: boolean;
   readonly maxConcurrentTransfers: number;
   readonly maxConcurrentQueriesPerTransfer: number;
@@ -47,6 +49,8 @@ export interface DestinationOptions {
   readonly name?: string | undefined;
   readonly enabledModels?: readonly string[] | undefined;
   readonly frequencyMinutes?: number | undefined;
+  /** Instead of the frequency; null: by the frequency again. */
+  readonly schedule?: { readonly cron: string; readonly timeZone: string } | null | undefined;
   readonly isEnabled?: boolean | undefined;
   readonly maxConcurrentTransfers?: number | undefined;
   readonly maxConcurrentQueriesPerTransfer?: number | undefined;
@@ -75,7 +79,12 @@ export interface DestinationPatch extends DestinationOptions, DestinationScope {
   readonly audit: Audit<DestinationRecord>;
 }
 
-const { deletedAt: _deletedAt, ...own } = getColumns(destinations);
+const {
+  deletedAt: _deletedAt,
+  scheduleVersion: _scheduleVersion,
+  scheduledVersion: _scheduledVersion,
+  ...own
+} = getColumns(destinations);
 const columns = {
   ...own,
   idInProviderSystem: recipients.idInProviderSystem,
@@ -112,6 +121,8 @@ export async function insertDestination(
       place: input.place,
       enabledModels: [...(input.enabledModels ?? [allModels])],
       frequencyMinutes: input.frequencyMinutes ?? 0,
+      scheduleCron: input.schedule?.cron ?? null,
+      scheduleTimeZone: input.schedule?.timeZone ?? null,
       isEnabled: input.isEnabled ?? true,
       maxConcurrentTransfers: input.maxConcurrentTransfers ?? 1,
       maxConcurrentQueriesPerTransfer: input.maxConcurrentQueriesPerTransfer ?? 1,
@@ -193,7 +204,7 @@ export async function updateDestination(
     const set = { ...changesOf(input), ...(await changeConnection(tx, { before, patch: input })) };
     await tx
       .update(destinations)
-      .set({ ...set, updatedAt: sql`now()` })
+      .set({ ...set, ...nextScheduleVersion, updatedAt: sql`now()` })
       .where(isLive(input));
     if (input.isEnabled === false) {
       await cancelPending(tx, {
@@ -230,7 +241,7 @@ export async function deleteDestination(
     const stoppingIds = await requestCancels(tx, which);
     await tx
       .update(destinations)
-      .set({ deletedAt: sql`now()` })
+      .set({ deletedAt: sql`now()`, ...nextScheduleVersion })
       .where(isLive(input));
     await recordAudit(tx, {
       environment: input.environment,
@@ -293,13 +304,20 @@ async function lockDestination(tx: Db, input: DestinationScope & { id: string })
   return await getDestination(tx, input);
 }
 
+/** Temporal has to be told again; `db/schedules.ts` does. */
+const nextScheduleVersion = { scheduleVersion: sql`${destinations.scheduleVersion} + 1` };
+
 function changesOf(patch: DestinationPatch) {
-  const { name, enabledModels, frequencyMinutes, isEnabled, machineTypeId } = patch;
+  const { name, enabledModels, frequencyMinutes, schedule, isEnabled, machineTypeId } = patch;
   const { maxConcurrentTransfers, maxConcurrentQueriesPerTransfer } = patch;
   return {
     ...(name !== undefined && { name }),
     ...(enabledModels !== undefined && { enabledModels: [...enabledModels] }),
     ...(frequencyMinutes !== undefined && { frequencyMinutes }),
+    ...(schedule !== undefined && {
+      scheduleCron: schedule?.cron ?? null,
+      scheduleTimeZone: schedule?.timeZone ?? null,
+    }),
     ...(isEnabled !== undefined && { isEnabled }),
     ...(maxConcurrentTransfers !== undefined && { maxConcurrentTransfers }),
     ...(maxConcurrentQueriesPerTransfer !== undefined && { maxConcurrentQueriesPerTransfer }),

@@ -180,6 +180,12 @@ export const destinations = snakeCase.table(
     place: text().notNull(),
     enabledModels: text().array().notNull(),
     frequencyMinutes: integer().notNull(),
+    /** Instead of the frequency. */
+    scheduleCron: text(),
+    scheduleTimeZone: text(),
+    /** Raised by every change of what the schedule should be, and the one that Temporal has. */
+    scheduleVersion: integer().notNull().default(1),
+    scheduledVersion: integer().notNull().default(0),
     isEnabled: boolean().notNull(),
     maxConcurrentTransfers: integer().notNull(),
     maxConcurrentQueriesPerTransfer: integer().notNull(),
@@ -194,6 +200,9 @@ export const destinations = snakeCase.table(
     index('destinations_recipient_id').on(t.recipientId),
     index('destinations_place').on(t.environment, t.place).where(notDeleted),
     index('destinations_connection_id').on(t.connectionId),
+    index('destinations_outdated_schedules')
+      .on(t.id)
+      .where(sql`schedule_version <> scheduled_version`),
   ],
 );
 

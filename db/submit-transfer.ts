@@ -58,7 +58,10 @@ export async function submitTransfer(db: Db, request: TransferRequest): Promise<
     const destination = await lockDestination(tx, request);
     if (request.trigger === 'schedule') {
       const open = await findOpenScheduled(tx, request.destinationId);
-      if (open !== undefined) return { outcome: 'skipped', transferId: open };
+      if (open !== undefined) {
+        await releaseIdempotencyKey(tx, request);
+        return { outcome: 'skipped', transferId: open };
+      }
     }
     const models = await resolveModels(tx, { request, destination });
     const twin = await findTwin(tx, { request, destination, models });
@@ -100,6 +103,17 @@ async function claimIdempotencyKey(
   const [used] = await tx.select().from(idempotencyKeys).where(isKey);
   if (used?.bodyHash === idempotency.bodyHash) return used.transferId;
   throw new Failure('conflict', 'This Idempotency-Key was used with another body before.');
+}
+
+/** Where nothing came of the request, the same key may ask again. */
+async function releaseIdempotencyKey(tx: Db, request: TransferRequest): Promise<void> {
+  const { environment, idempotency } = request;
+  if (!idempotency) return;
+  const isKey = and(
+    eq(idempotencyKeys.environment, environment),
+    eq(idempotencyKeys.key, idempotency.key),
+  );
+  await tx.delete(idempotencyKeys).where(isKey);
 }
 
 /** Locked, so that submissions, deletion and disabling of one destination come one after the other. */

@@ -1,4 +1,5 @@
 import type { ProbeRef } from './probe.ts';
+import type { ScheduleSpec } from './schedule.ts';
 
 /** What the API and the activities ask of the workflow engine. Its one implementation is in `bin/`. */
 export interface WorkflowPort {
@@ -19,6 +20,9 @@ export interface WorkflowPort {
   /** Whether the transfer's workflow is open, has closed, or was never there. */
   describeTransfer(transferId: string): Promise<WorkflowState>;
   describeQueue(destinationId: string): Promise<WorkflowState>;
+  /** Puts the schedule of a destination as it is told, or takes it away. May be repeated. */
+  putSchedule(destinationId: string, spec: ScheduleSpec | undefined): Promise<void>;
+  hasSchedule(destinationId: string): Promise<boolean>;
   /** @throws Failure `unavailable` when the engine does not answer. */
   ping(): Promise<void>;
 }

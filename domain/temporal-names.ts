@@ -21,6 +21,9 @@ export const workflowIds = {
   transfer: (transferId: string) => `transfer/${transferId}`,
   model: (transferId: string, modelId: string) => `transfer/${transferId}/${modelId}`,
   probe: (probeId: string) => `probe/${probeId}`,
+  /** Prefix: the server adds the time at which it was due. */
+  scheduled: (destinationId: string) => `scheduled/${destinationId}`,
+  schedule: (destinationId: string) => `schedule/${destinationId}`,
   reconcile: 'reconcile',
 } as const;
 

@@ -62,6 +62,7 @@ const probe: ActivityOptions = {
   retry: { maximumAttempts: 1 },
 };
 
+const lightSteps = proxyActivities<Activities>(light);
 const reconcileSteps = proxyActivities<Activities>(reconcile);
 const inTaskSteps = proxyLocalActivities<Activities>(lightInTask);
 const planSteps = proxyActivities<Activities>(plan);
@@ -74,6 +75,7 @@ export const steps = {
   chooseTransfers: inTaskSteps.chooseTransfers,
   openTransfer: inTaskSteps.openTransfer,
   closeTransfer: inTaskSteps.closeTransfer,
+  submitTransfer: lightSteps.submitTransfer,
   reconcileTransfers: reconcileSteps.reconcileTransfers,
   planModel: planSteps.planModel,
   evolveSchema: schemaSteps.evolveSchema,

@@ -3,4 +3,5 @@ export { destinationQueue } from './destination-queue.ts';
 export { probe } from './probe.ts';
 export { reconcile } from './reconcile.ts';
 export { runModel } from './run-model.ts';
+export { scheduledTransfer } from './scheduled-transfer.ts';
 export { runTransfer } from './run-transfer.ts';

@@ -127,6 +127,8 @@ function createFakeWorkflows({ db }: Metadata): FakeWorkflows {
       const result = typeof fake.report === 'function' ? fake.report(probe) : fake.report;
       await finishProbe(db, { environment, id, result });
     },
+    putSchedule: (id, spec) => record('putSchedule', id, JSON.stringify(spec ?? null)),
+    hasSchedule: async () => true,
     describeTransfer: async () => 'not_found',
     describeQueue: async () => 'not_found',
     ping: () => record('ping'),

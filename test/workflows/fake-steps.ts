@@ -38,6 +38,7 @@ export function createFakeSteps(
     closeTransfer: async () => undefined,
     checkConnection: async () => undefined,
     validateModel: async () => undefined,
+    submitTransfer: async () => undefined,
     reconcileTransfers: async () => undefined,
     ...replaced,
   };
