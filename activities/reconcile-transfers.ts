@@ -1,4 +1,5 @@
 import { purgeLapsedConnections } from '../db/connections.ts';
+import { purgeKeyPairs } from '../db/key-pairs.ts';
 import { purgeLapsedProbes } from '../db/probes.ts';
 import { purgeScopedTokens } from '../db/scoped-tokens.ts';
 import { listOpenTransfers, purge, type OpenTransfer } from '../db/reconcile.ts';
@@ -32,6 +33,7 @@ export async function reconcileTransfers(deps: StepDeps): Promise<void> {
   await purgeLapsedProbes(db);
   await purgeLapsedConnections(db);
   await purgeScopedTokens(db);
+  await purgeKeyPairs(db);
   if (purged > 0) deps.log.info({ purged }, 'transfers past retention removed');
 }
 

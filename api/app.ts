@@ -19,6 +19,7 @@ import { limitRate } from './rate-limits.ts';
 import { recipients } from './recipients.ts';
 import { scopedTokens } from './scoped-tokens.ts';
 import { sources } from './sources.ts';
+import { sshKeys } from './ssh-keys.ts';
 import { transferActions } from './transfer-actions.ts';
 import { transfers } from './transfers.ts';
 import { upserts } from './upserts.ts';
@@ -47,6 +48,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     upserts,
     logs,
     scopedTokens,
+    sshKeys,
     catalogue,
     environmentSettings,
   ]) {

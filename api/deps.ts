@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import type { TokenGrant } from '../db/scoped-tokens.ts';
 import type { WorkflowPort } from '../domain/ports.ts';
 import type { Actor, Environment } from '../domain/statuses.ts';
+import type { KeyPool } from '../lib/key-pair.ts';
 import type { Sealer } from '../lib/seal.ts';
 import type { RateLimits } from './rate-limits.ts';
 
@@ -17,6 +18,8 @@ export interface Log {
 export interface AppDeps {
   readonly db: Database;
   readonly sealer: Sealer;
+  /** Key pairs made ahead. */
+  readonly keyPairs: KeyPool;
   readonly workflows: WorkflowPort;
   /** Declarations only: the API never loads a connector's driver. */
   readonly registry: ConnectorRegistry;

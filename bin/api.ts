@@ -8,6 +8,7 @@ import { closeDatabase, createDatabase } from '../db/database.ts';
 import { pendingMigrations } from '../db/migrate.ts';
 import { Failure } from '../domain/failure.ts';
 import { taskQueuesOf } from '../domain/temporal-names.ts';
+import { createKeyPool } from '../lib/key-pair.ts';
 import { createSealer } from '../lib/seal.ts';
 import { createHttpServer, type FetchCallback } from './http-server.ts';
 import { runProcess } from './run-process.ts';
@@ -17,6 +18,9 @@ import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
 
 /** Requests under way get so long to end after SIGTERM; a connection test takes up to 20 s. */
 const drainMs = 25_000;
+
+/** What a burst of opened forms may take before anybody has to wait. */
+const keyPairsReady = 4;
 
 await runProcess('api', main);
 
@@ -38,6 +42,7 @@ async function main(): Promise<void> {
     createApp({
       db,
       sealer: createSealer(config.sealKeys),
+      keyPairs: createKeyPool(keyPairsReady),
       workflows: createWorkflowPort(client, taskQueuesOf()),
       registry: connectors,
       // Port 0 is known only now.

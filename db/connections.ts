@@ -1,11 +1,13 @@
 import { and, eq, isNotNull, sql } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
+import { keyPlaces } from '../domain/key-places.ts';
 import type { Environment } from '../domain/statuses.ts';
 import { deepMerge, isJsonObject, type JsonObject } from '../lib/deep-merge.ts';
 import { must } from '../lib/must.ts';
 import type { Sealer } from '../lib/seal.ts';
 import { uuidv7 } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
+import { openPrivateKey } from './key-pairs.ts';
 import { connections } from './schema.ts';
 
 export type ConnectionRole = 'source' | 'destination';
@@ -107,11 +109,25 @@ export async function openConnection(
       ),
     );
   if (!stored) throw new Failure('not_found', 'The connection is not there any more.');
+  const settings = deepMerge(stored.settings, secretsOf(stored, sealer));
   return {
     vendor: stored.vendor,
     role: stored.role,
-    settings: deepMerge(stored.settings, secretsOf(stored, sealer)),
+    settings: deepMerge(settings, await privateKeysOf(db, sealer, settings)),
   };
+}
+
+/** The private halves of our key pairs whose public ones stand in the settings, each beside its own. */
+async function privateKeysOf(db: Db, sealer: Sealer, settings: JsonObject): Promise<JsonObject> {
+  const found: [string, JsonObject][] = [];
+  for (const { object, publicKey, privateKey } of keyPlaces) {
+    const below = settings[object];
+    const named = isJsonObject(below) ? below[publicKey] : undefined;
+    if (typeof named !== 'string') continue;
+    const opened = await openPrivateKey(db, sealer, named);
+    if (opened !== undefined) found.push([object, { [privateKey]: opened }]);
+  }
+  return Object.fromEntries(found);
 }
 
 /**
