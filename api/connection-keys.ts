@@ -75,8 +75,7 @@ async function settleOwn(
   const { recipientId, role } = own;
   const { keyPairs, registry, sealer } = c.get('deps');
   if (recipientId === undefined) {
-    const message =
-      `${role}.recipient_id is missing: without ${own.path}, the key is the one of the recipient.`;
+    const message = `${role}.recipient_id is missing: without ${own.path}, the key is the one of the recipient.`;
     throw invalid([{ path: `${role}.recipient_id`, code: 'required', message }]);
   }
   const pem = await ownKeyPair(db, {

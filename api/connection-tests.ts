@@ -1,8 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { ConnectionRole } from '../db/connections.ts';
 import { getDestination } from '../db/destinations.ts';
 import { getSource, recordSourceCheck } from '../db/sources.ts';
 import type { StoredConnection } from './connections.ts';
+import { settleKeys } from './connection-keys.ts';
 import { changedConnection, newConnection } from './connections.ts';
 import type { AppEnv } from './deps.ts';
 import { DestinationPatch, destinationExample, presentDestination } from './destination-object.ts';
@@ -50,7 +52,11 @@ export const connectionTests = createRouter()
     async (c) => {
       const { source: input } = c.req.valid('json');
       const { deps } = c.var;
-      const { connection } = newConnection(deps, 'source', input);
+      const made = newConnection(deps, 'source', input);
+      const connection = await settleKeys(c, deps.db, {
+        ...asTested('source', input.vendor, null),
+        ...made,
+      });
       const report = await probeConnection(c, 'source', { fresh: connection });
       const result = presentReport(report, deps.publicUrl);
       const block = echoSettings(deps.registry.get(input.vendor)?.source, connection.settings);
@@ -94,7 +100,12 @@ export const connectionTests = createRouter()
       const { destination: input } = c.req.valid('json');
       const { deps } = c.var;
       checkGranted(c, input);
-      const { connection } = newConnection(deps, 'destination', input);
+      const made = newConnection(deps, 'destination', input);
+      const recipientId = c.var.recipientId ?? input.recipient_id?.toLowerCase();
+      const connection = await settleKeys(c, deps.db, {
+        ...asTested('destination', input.vendor, recipientId),
+        ...made,
+      });
       const report = await probeConnection(c, 'destination', { fresh: connection });
       const result = presentReport(report, deps.publicUrl);
       const { vendor } = input;
@@ -123,7 +134,9 @@ export const connectionTests = createRouter()
       const { deps } = c.var;
       const stored = await getDestination(deps.db, { ...scopeOf(c), id });
       checkGrantedChange(c, { id, stored: { [stored.vendor]: stored.settings }, change: patch });
-      const change = changedConnection(deps, 'destination', { stored, patch })?.connection;
+      const changed = changedConnection(deps, 'destination', { stored, patch });
+      const keyed = asTested('destination', stored.vendor, stored.recipientId);
+      const change = changed && (await settleKeys(c, deps.db, { ...keyed, ...changed }));
       const report = await probeConnection(c, 'destination', triedOf(stored, change));
       const result = presentReport(report, deps.publicUrl);
       const merged = { ...stored, settings: change?.settings ?? stored.settings };
@@ -138,7 +151,9 @@ export const connectionTests = createRouter()
 async function testSource(c: Context<AppEnv>, id: string, patch: z.infer<typeof SourcePatch>) {
   const { environment, deps } = c.var;
   const stored = await getSource(deps.db, { environment, id });
-  const change = changedConnection(deps, 'source', { stored, patch })?.connection;
+  const changed = changedConnection(deps, 'source', { stored, patch });
+  const keyed = asTested('source', stored.vendor, null);
+  const change = changed && (await settleKeys(c, deps.db, { ...keyed, ...changed }));
   const report = await probeConnection(c, 'source', triedOf(stored, change));
   const result = presentReport(report, deps.publicUrl);
   if (change === undefined) {
@@ -150,6 +165,10 @@ async function testSource(c: Context<AppEnv>, id: string, patch: z.infer<typeof 
     settings: change?.settings ?? stored.settings,
   };
   return success({ ...result, source: presentSource(merged, deps.registry) }, result.message);
+}
+
+function asTested(role: ConnectionRole, vendor: string, recipientId: string | null | undefined) {
+  return { role, vendor, recipientId, isSaved: false };
 }
 
 function triedOf(

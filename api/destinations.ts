@@ -10,6 +10,7 @@ import {
   updateDestination,
 } from '../db/destinations.ts';
 import { ensureRecipient } from '../db/recipients.ts';
+import { settleKeys } from './connection-keys.ts';
 import { changedConnection, newConnection } from './connections.ts';
 import type { AppEnv } from './deps.ts';
 import { destinationPresenter } from './destination-presenter.ts';
@@ -81,18 +82,23 @@ export const destinations = createRouter()
       const { destination: input } = c.req.valid('json');
       const { environment, deps } = c.var;
       checkGranted(c, input);
-      const connection = newConnection(deps, 'destination', input);
+      const { connection, place } = newConnection(deps, 'destination', input);
       // In one transaction, so that a refused destination leaves no new recipient behind.
-      const destination = await deps.db.transaction(async (tx) =>
-        insertDestination(tx, {
+      const destination = await deps.db.transaction(async (tx) => {
+        const recipientId = await recipientOf(c, tx, input);
+        return insertDestination(tx, {
           ...optionsOf(input),
           environment,
           name: input.name,
-          recipientId: await recipientOf(c, tx, input),
-          ...connection,
+          recipientId,
+          place,
+          connection: await settleKeys(c, tx, {
+            ...asSaved(input.vendor, recipientId),
+            connection,
+          }),
           audit: auditOf(c),
-        }),
-      );
+        });
+      });
       await tellSchedules(c, [destination.id]);
       return c.json(
         success(
@@ -141,7 +147,7 @@ export const destinations = createRouter()
       const { deps } = c.var;
       const stored = await getDestination(deps.db, { ...scopeOf(c), id });
       checkGrantedChange(c, { id, stored: { [stored.vendor]: stored.settings }, change: patch });
-      const change = changeOf(c, { stored, patch });
+      const change = await changeOf(c, { stored, patch });
       const isEmpty = Object.values(change).every((value) => value === undefined);
       const destination = isEmpty
         ? stored
@@ -194,16 +200,22 @@ async function recipientOf(c: Context<AppEnv>, db: Db, input: Input): Promise<st
 }
 
 /** What a patch changes; every field undefined where it changes nothing. */
-function changeOf(
+async function changeOf(
   c: Context<AppEnv>,
   { stored, patch }: { stored: DestinationRecord; patch: Patch },
 ) {
   checkFixed('recipient_id', stored.recipientId, patch.recipient_id?.toLowerCase());
   checkFixed('id_in_provider_system', stored.idInProviderSystem, patch.id_in_provider_system);
-  const changed = changedConnection(c.var.deps, 'destination', { stored, patch });
-  const connection = changed && { ...changed.connection, place: changed.place };
-  return { ...optionsOf(patch), connection };
+  const { deps } = c.var;
+  const changed = changedConnection(deps, 'destination', { stored, patch });
+  if (changed === undefined) return { ...optionsOf(patch), connection: undefined };
+  const connection = { ...changed.connection, place: changed.place };
+  const keyed = { ...asSaved(stored.vendor, stored.recipientId), connection };
+  return { ...optionsOf(patch), connection: await settleKeys(c, deps.db, keyed) };
 }
+
+const asSaved = (vendor: string, recipientId: string) =>
+  ({ role: 'destination', vendor, recipientId, isSaved: true }) as const;
 
 function checkFixed(field: string, stored: string, wanted: string | undefined): void {
   if (wanted === undefined || wanted === stored) return;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ConnectorDeclaration } from '../connectors/connector.ts';
-import { metaOf, shapeOf, fieldOf } from './settings-shape.ts';
+import { fieldOf, metaOf, shapeOf, wordsOf } from './settings-shape.ts';
 
 // The form of a connection as a tree, made from what connectors declare. Clients derive from the tree where
 // each value stands in the request: the chain of the `parent` values above a node, then its name.
@@ -110,7 +110,7 @@ function nodesOf(schema: z.core.$ZodType, place: Place): FormNode[] {
   const below = new Map<string, FormNode[]>();
   const taken = new Set<string>();
   for (const [name, field] of Object.entries(shape)) {
-    const options = optionsOf(field).filter((option) => shape[option] !== undefined);
+    const options = wordsOf(field).filter((option) => shape[option] !== undefined);
     const section = name === 'auth_method' ? 'auth' : sectionOf(name, place.section);
     for (const option of options) taken.add(option);
     const nodes = options.flatMap((option) =>
@@ -137,12 +137,12 @@ function nodeOf(
   field: z.core.$ZodType,
   place: Place & { children: readonly FormNode[] },
 ): FormNode {
-  const options = optionsOf(field);
+  const options = wordsOf(field);
   const titles = metaOf(field).options ?? {};
   return {
     name,
     parent: place.parent,
-    required: isRequired(field),
+    required: !fieldOf(field).isOptional,
     type: typeOf(field),
     ...(options.length > 0 && {
       enum: options.map((key) => ({ key, display: titles[key] ?? key })),
@@ -167,7 +167,7 @@ function attributesOf(name: string, field: z.core.$ZodType, section: Section): F
 }
 
 function elementOf(field: z.core.$ZodType): FormAttributes['form_element'] {
-  if (optionsOf(field).length > 0) return 'select';
+  if (wordsOf(field).length > 0) return 'select';
   // Shown, not asked: the key is ours.
   if (metaOf(field).keyFormat !== undefined) return 'div';
   const type = typeOf(field);
@@ -193,18 +193,8 @@ function sectionOf(name: string, usual: Section): Section {
   return /^(file_format|disable_manifest)$/.test(name) ? 'files' : usual;
 }
 
-function optionsOf(field: z.core.$ZodType): string[] {
-  const { schema } = fieldOf(field);
-  if (schema instanceof z.ZodEnum) return schema.options.map(String);
-  return schema instanceof z.ZodLiteral ? [...schema.values].map(String) : [];
-}
-
 function isObject(field: z.core.$ZodType): boolean {
   return fieldOf(field).schema instanceof z.ZodObject;
-}
-
-function isRequired(field: z.core.$ZodType): boolean {
-  return !z.safeParse(field, undefined).success;
 }
 
 function typeOf(field: z.core.$ZodType): FormNode['type'] {

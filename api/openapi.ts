@@ -2,7 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
 import type { ConnectorRegistry } from '../connectors/connector.ts';
 import { ModelDefinition } from '../domain/model.ts';
-import type { JsonObject } from '../lib/deep-merge.ts';
+import type { Json, JsonObject } from '../lib/deep-merge.ts';
 import { deepMerge, isJsonObject } from '../lib/deep-merge.ts';
 import type { AppDeps, AppEnv } from './deps.ts';
 import { apiVersion } from './middleware.ts';
@@ -83,7 +83,7 @@ function blockOf(schema: z.ZodObject, form: BlockForm): JsonObject {
   return form === 'patch' ? optional : json;
 }
 
-/** Secrets are never read back; what is unset is null. */
+/** Secrets are never read back, what is unset is null, and objects that no word names are not there. */
 function asRead(object: JsonObject): JsonObject {
   const { properties, required, ...rest } = object;
   const all = isJsonObject(properties) ? Object.entries(properties) : [];
@@ -94,5 +94,13 @@ function asRead(object: JsonObject): JsonObject {
       isJsonObject(field) && field['type'] === 'object' ? asRead(field) : (field ?? null);
     return [name, needed.includes(name) ? read : { anyOf: [read, { type: 'null' }] }];
   });
-  return { ...rest, properties: Object.fromEntries(fields), required: shown.map(([name]) => name) };
+  const chosen = new Set(shown.flatMap(([, field]) => wordsOf(field)));
+  const present = shown.map(([name]) => name).filter((name) => !chosen.has(name));
+  return { ...rest, properties: Object.fromEntries(fields), required: present };
+}
+
+function wordsOf(field: Json | undefined): Json[] {
+  if (!isJsonObject(field)) return [];
+  const { enum: words, const: word } = field;
+  return [...(Array.isArray(words) ? words : []), ...(word === undefined ? [] : [word])];
 }

@@ -7,6 +7,8 @@ export interface Field {
   readonly isPlace: boolean;
   /** An object whose keys are nobody's but the vendor's: it may come as its text. */
   readonly isJson: boolean;
+  /** Whether a block can do without it. */
+  readonly isOptional: boolean;
 }
 
 /** What a declaration may say about a field; `connectors/connector.ts` tells what each means. */
@@ -37,7 +39,24 @@ export function fieldOf(schema: z.core.$ZodType): Field {
     isSecret: secret === true,
     isPlace: place === true,
     isJson: json === true,
+    isOptional: z.safeParse(schema, undefined).success,
   };
+}
+
+/** The words that a field is one of; none where it is free. */
+export function wordsOf(schema: z.core.$ZodType): string[] {
+  const { schema: inner } = fieldOf(schema);
+  if (inner instanceof z.ZodEnum) return inner.options.map(String);
+  return inner instanceof z.ZodLiteral ? [...inner.values].map(String) : [];
+}
+
+/** Fields whose word names an object beside them, with the names of those objects. */
+export function choicesOf(schema: z.core.$ZodType): { field: string; objects: string[] }[] {
+  const shape = shapeOf(schema);
+  const isObject = (name: string) => Object.keys(shapeOf(shape[name] ?? z.never())).length > 0;
+  return Object.entries(shape)
+    .map(([field, declared]) => ({ field, objects: wordsOf(declared).filter(isObject) }))
+    .filter(({ objects }) => objects.length > 0);
 }
 
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType[] {

@@ -89,3 +89,60 @@ test('a place is where rows land: not who logs in, not how the host is spelled',
 test('what is unset is echoed as null, secrets and other ways to log in are not', () => {
   expect(echoSettings(schema, stored.settings)).toEqual({ ...stored.settings, folder: null });
 });
+
+/** A vendor whose bucket has a login of its own, and which takes files in one form or another. */
+const nested = z.object({
+  bucket_vendor: z.enum(['bucket_s3', 'bucket_gcs', 'bucket_implicit']).default('bucket_s3'),
+  bucket_s3: z.object({ bucket_name: z.string().min(1), ...schema.shape }).optional(),
+  bucket_gcs: z
+    .object({
+      key_file: z
+        .union([z.record(z.string(), z.unknown()), z.string()])
+        .meta({ secret: true, json: true }),
+    })
+    .optional(),
+  file_format: z.enum(['parquet', 'csv']).default('parquet'),
+  csv: z.object({ delimiter: z.string().length(1).default(',') }).optional(),
+});
+
+const bucket_s3 = { bucket_name: 'b', host: 'h', auth_method: 'access_keys', access_keys };
+
+test('an object that a word names must be there, unless it has nothing to say', () => {
+  expect(() => parseSettings(nested, {}, 'x')).toThrow(
+    'x.bucket_s3 is missing; it must be an object, because bucket_vendor is bucket_s3.',
+  );
+  const withoutKeys = { bucket_s3: { ...bucket_s3, access_keys: undefined } };
+  expect(() => parseSettings(nested, withoutKeys, 'x')).toThrow(
+    'x.bucket_s3.access_keys is missing',
+  );
+  const csv = { bucket_vendor: 'bucket_implicit', file_format: 'csv' };
+  expect(parseSettings(nested, csv, 'x').settings).toEqual(csv);
+});
+
+test('at any depth only the object that a word names is kept, with its secrets', () => {
+  const both = {
+    bucket_s3: { ...bucket_s3, password_auth },
+    bucket_gcs: { key_file: 'k' },
+    csv: { delimiter: ';' },
+  };
+  const { settings, secrets } = parseSettings(nested, both, 'x');
+  expect(Object.keys(settings)).toEqual(['bucket_vendor', 'bucket_s3', 'file_format']);
+  expect(secrets).toEqual({ bucket_s3: { access_keys: { secret_key: 's' } } });
+  const stored = { settings, secretPaths: ['bucket_s3.access_keys.secret_key'] };
+  const moved = { bucket_vendor: 'bucket_gcs', bucket_gcs: { key_file: { private_key: 'p' } } };
+  const patched = patchSettings(nested, stored, { block: moved, path: 'x' });
+  expect(patched.settings).not.toHaveProperty('bucket_s3');
+  expect(patched.keptSecretPaths).toEqual([]);
+  // As one text: a new key file must not be merged with the old one.
+  expect(patched.secrets).toEqual({ bucket_gcs: { key_file: '{"private_key":"p"}' } });
+  const kept = patchSettings(nested, stored, { block: { file_format: 'csv' }, path: 'x' });
+  expect(kept.keptSecretPaths).toEqual(stored.secretPaths);
+});
+
+test('empty text is no value where one may be left out, and a fault where not', () => {
+  const sent = { host: 'h', folder: '', port: '', password_auth };
+  expect(parseSettings(schema, sent, 'x').settings).toEqual(stored.settings);
+  expect(() => parseSettings(schema, { ...sent, host: '' }, 'x')).toThrow(
+    'x.host must be at least 1 character long.',
+  );
+});

@@ -4,8 +4,10 @@ import type { ConnectorDeclaration, ConnectorRegistry } from '../connectors/conn
 import type { ConnectionRole } from '../db/connections.ts';
 import type { Json, JsonObject } from '../lib/deep-merge.ts';
 import { deepMerge, isJsonObject } from '../lib/deep-merge.ts';
+import { keyPlaces } from '../domain/key-places.ts';
+import type { Violation } from '../domain/failure.ts';
 import { invalid, invalidInput } from './errors.ts';
-import { fieldOf, shapeOf } from './settings-shape.ts';
+import { choicesOf, fieldOf, shapeOf, wordsOf } from './settings-shape.ts';
 
 /** A vendor block taken apart: the secrets apart from what may be stored and echoed as it is. */
 export interface Settings {
@@ -43,10 +45,13 @@ function kindOf(declaration: ConnectorDeclaration): string {
 
 /** The checked block, with its defaults. `path` is where it stands in the request. */
 export function parseSettings(schema: z.ZodObject, block: unknown, path: string): Settings {
-  const cleaned = isJsonObject(block) ? dropOtherMethods(schema, clean(schema, block)) : block;
+  const cleaned = isJsonObject(block) ? dropOthers(schema, clean(schema, block)) : block;
   const parsed = schema.safeParse(cleaned);
   if (!parsed.success) throw invalidInput(parsed.error, cleaned, path);
-  return splitSecrets(schema, dropOtherMethods(schema, toJson(parsed.data)));
+  const used = dropOthers(schema, toJson(parsed.data));
+  const missing = missingObjects(schema, used, path);
+  if (missing.length > 0) throw invalid(missing);
+  return splitSecrets(schema, used);
 }
 
 /** What is stored of a connection, as far as a patch needs it. */
@@ -70,8 +75,8 @@ export function patchSettings(
       { path: patch.path, code: 'invalid_type', message: `${patch.path} must be an object.` },
     ]);
   }
-  const merged = deepMerge(stored.settings, patch.block ?? {});
-  const used = dropOtherMethods(schema, merged);
+  const merged = deepMerge(stored.settings, withoutEmptyKeys(patch.block ?? {}));
+  const used = dropOthers(schema, merged);
   const isStillUsed = (path: string) => isJsonObject(valueAt(used, path.split('.').slice(0, -1)));
   const kept = stored.secretPaths.filter(
     (path) => isStillUsed(path) && isUnset(valueAt(merged, path.split('.'))),
@@ -102,7 +107,18 @@ function setAt(block: JsonObject, path: readonly string[], value: Json | undefin
   return { ...block, [key]: set };
 }
 
-/** Null means: not given. Numbers may come as text. An empty secret or key is none. */
+/** A page shows a key of ours and sends it empty: the one that is stored stays. */
+function withoutEmptyKeys(block: JsonObject): JsonObject {
+  const entries = keyPlaces.flatMap(({ object, publicKey }) => {
+    const below = block[object];
+    if (!isJsonObject(below) || !isUnset(below[publicKey])) return [];
+    const { [publicKey]: _empty, ...rest } = below;
+    return [[object, rest] as const];
+  });
+  return { ...block, ...Object.fromEntries(entries) };
+}
+
+/** Null means: not given, and so does empty text of what may be left out. Numbers may come as text. */
 function clean(schema: z.core.$ZodType, block: JsonObject): JsonObject {
   const shape = shapeOf(schema);
   const entries = Object.entries(block).flatMap(([key, value]): [string, Json][] => {
@@ -110,27 +126,55 @@ function clean(schema: z.core.$ZodType, block: JsonObject): JsonObject {
     if (declared === undefined || value === undefined || value === null) return [];
     const field = fieldOf(declared);
     if (isJsonObject(value) && !field.isJson) return [[key, clean(declared, value)]];
-    if (value === '' && (field.isSecret || key === 'ssh_public_key')) return [];
+    if (value === '' && (field.isSecret || field.isOptional)) return [];
     const isNumberText = typeof value === 'string' && /^\s*\d{1,9}\s*$/.test(value);
     return [[key, isNumberText && field.schema instanceof z.ZodNumber ? Number(value) : value]];
   });
   return Object.fromEntries(entries);
 }
 
-/** Drops the objects of the methods that `auth_method` does not name; all stay where it names none. */
-function dropOtherMethods(schema: z.ZodObject, block: JsonObject): JsonObject {
-  const chosen = block['auth_method'];
-  const methods = methodsOf(schema);
-  if (typeof chosen !== 'string' || !methods.includes(chosen)) return block;
-  const entries = Object.entries(block).filter(([key]) => key === chosen || !methods.includes(key));
-  return Object.fromEntries(entries);
+/** Drops objects, at any depth, that the word beside them does not name; all stay where it names none. */
+function dropOthers(schema: z.core.$ZodType, block: JsonObject): JsonObject {
+  const shape = shapeOf(schema);
+  const unused = choicesOf(schema).flatMap(({ field, objects }) => {
+    const word = block[field];
+    const isWord = typeof word === 'string' && wordsOf(shape[field] ?? schema).includes(word);
+    return isWord ? objects.filter((name) => name !== word) : [];
+  });
+  const entries = Object.entries(block)
+    .filter(([key]) => !unused.includes(key))
+    .map(([key, value]) => {
+      const declared = Object.hasOwn(shape, key) ? shape[key] : undefined;
+      return [key, declared && isJsonObject(value) ? dropBelow(declared, value) : value];
+    });
+  return Object.fromEntries(entries) as JsonObject;
 }
 
-function methodsOf(schema: z.ZodObject): string[] {
-  const declared = shapeOf(schema)['auth_method'];
-  const field = declared === undefined ? undefined : fieldOf(declared).schema;
-  if (field instanceof z.ZodEnum) return field.options.map(String);
-  return field instanceof z.ZodLiteral ? [...field.values].map(String) : [];
+function dropBelow(declared: z.core.$ZodType, value: JsonObject): JsonObject {
+  return fieldOf(declared).isJson ? value : dropOthers(declared, value);
+}
+
+/** Objects that a word names and that are not there, where they would have to say something. */
+function missingObjects(schema: z.core.$ZodType, block: JsonObject, path: string): Violation[] {
+  const shape = shapeOf(schema);
+  const here = choicesOf(schema).flatMap(({ field, objects }): Violation[] => {
+    const word = block[field];
+    if (typeof word !== 'string' || !objects.includes(word) || block[word] !== undefined) return [];
+    if (z.safeParse(innerOf(shape[word]), {}).success) return [];
+    const message = `${path}.${word} is missing; it must be an object, because ${field} is ${word}.`;
+    return [{ path: `${path}.${word}`, code: 'required', message }];
+  });
+  const below = Object.entries(block).flatMap(([key, value]) => {
+    const declared = shape[key];
+    return declared && isJsonObject(value) && !fieldOf(declared).isJson
+      ? missingObjects(declared, value, `${path}.${key}`)
+      : [];
+  });
+  return [...here, ...below];
+}
+
+function innerOf(declared: z.core.$ZodType | undefined): z.core.$ZodType {
+  return declared === undefined ? z.never() : fieldOf(declared).schema;
 }
 
 function splitSecrets(schema: z.core.$ZodType, block: JsonObject): Settings {
@@ -141,7 +185,8 @@ function splitSecrets(schema: z.core.$ZodType, block: JsonObject): Settings {
     const declared = shape[key];
     if (declared === undefined || value === undefined) continue;
     if (fieldOf(declared).isSecret) {
-      secrets[key] = value;
+      // As text, because a new key file replaces the old one as a whole.
+      secrets[key] = isJsonObject(value) ? JSON.stringify(value) : value;
     } else if (isJsonObject(value) && !fieldOf(declared).isJson) {
       const below = splitSecrets(declared, value);
       settings[key] = below.settings;
@@ -157,9 +202,9 @@ function splitSecrets(schema: z.core.$ZodType, block: JsonObject): Settings {
 export function echoSettings(schema: z.ZodObject | undefined, settings: JsonObject): JsonObject {
   if (schema === undefined) return settings;
   const shape = shapeOf(schema);
-  const methods = methodsOf(schema);
+  const chosen = choicesOf(schema).flatMap(({ objects }) => objects);
   const unset = Object.entries(shape)
-    .filter(([key, declared]) => !methods.includes(key) && !fieldOf(declared).isSecret)
+    .filter(([key, declared]) => !chosen.includes(key) && !fieldOf(declared).isSecret)
     .map(([key]) => [key, null]);
   const set = Object.entries(settings).map(([key, value]) => {
     const declared = shape[key] && fieldOf(shape[key]).schema;

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { SourceRecord } from '../db/sources.ts';
 import { deleteSource, getSource, insertSource, listSources, updateSource } from '../db/sources.ts';
+import { settleKeys } from './connection-keys.ts';
 import { changedConnection, newConnection } from './connections.ts';
 import type { AppEnv } from './deps.ts';
 import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
@@ -48,11 +49,12 @@ export const sources = createRouter()
     }),
     async (c) => {
       const { source: input } = c.req.valid('json');
+      const { db } = c.var.deps;
       const { connection } = newConnection(c.var.deps, 'source', input);
-      const source = await insertSource(c.var.deps.db, {
+      const source = await insertSource(db, {
         environment: c.var.environment,
         name: input.name,
-        connection,
+        connection: await settleKeys(c, db, { ...asSaved(input.vendor), connection }),
         audit: auditOf(c),
       });
       return c.json(success({ source: presenter(c.var)(source) }, 'Source created'), 200);
@@ -92,7 +94,10 @@ export const sources = createRouter()
       const { source: patch } = c.req.valid('json');
       const { environment, deps } = c.var;
       const stored = await getSource(deps.db, { environment, id });
-      const connection = changedConnection(deps, 'source', { stored, patch })?.connection;
+      const changed = changedConnection(deps, 'source', { stored, patch })?.connection;
+      const connection =
+        changed &&
+        (await settleKeys(c, deps.db, { ...asSaved(stored.vendor), connection: changed }));
       const isEmpty = connection === undefined && patch.name === undefined;
       const source = isEmpty
         ? stored
@@ -122,6 +127,10 @@ export const sources = createRouter()
       return c.json(success({}, 'Source deleted'), 200);
     },
   );
+
+/** The vendor's own key pairs. */
+const asSaved = (vendor: string) =>
+  ({ role: 'source', vendor, recipientId: null, isSaved: true }) as const;
 
 function presenter({ deps }: AppEnv['Variables']) {
   return (source: SourceRecord) => presentSource(source, deps.registry);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { loadConfig, type Config } from '../config.ts';
 import { rewrapConnections } from '../db/connections.ts';
+import { rewrapKeyPairs } from '../db/key-pairs.ts';
 import { closeDatabase, createDatabase, pingDatabase, type Database } from '../db/database.ts';
 import { Failure, toFailure } from '../domain/failure.ts';
 import { createSealer } from '../lib/seal.ts';
@@ -44,7 +45,8 @@ try {
 async function rotate({ json }: { json?: boolean }): Promise<void> {
   const config = loadConfig();
   await onDatabase(config.databaseUrl, async (db) => {
-    const rewrapped = await rewrapConnections(db, createSealer(config.sealKeys));
+    const sealer = createSealer(config.sealKeys);
+    const rewrapped = (await rewrapConnections(db, sealer)) + (await rewrapKeyPairs(db, sealer));
     const first = config.sealKeys[0]?.id ?? '';
     print(
       json,

@@ -77,7 +77,7 @@ const connection = {
     .min(1)
     .max(600)
     .default(10)
-    .meta({ title: 'Connection timeout' }),
+    .meta({ title: 'Connection timeout in seconds', internal: true }),
 };
 
 export const SourceSettings = z.object({

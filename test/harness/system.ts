@@ -10,6 +10,7 @@ import type { Work } from '../../bin/work.ts';
 import { createWork } from '../../bin/work.ts';
 import type { ConnectorRegistry } from '../../connectors/connector.ts';
 import { connectors } from '../../connectors/registry.ts';
+import { createKeyPool } from '../../lib/key-pair.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import type { Environment } from '../../domain/statuses.ts';
 import type { Metadata } from './metadata.ts';
@@ -80,6 +81,7 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
   const deps = { db: metadata.db, sealer: testSealer, workflows, log };
   const app = createApp({
     ...deps,
+    keyPairs: createKeyPool(0),
     registry: connectors,
     publicUrl: 'http://waybill.test',
     temporalUiUrl: undefined,
