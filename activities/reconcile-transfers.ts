@@ -1,5 +1,6 @@
 import { purgeLapsedConnections } from '../db/connections.ts';
 import { purgeKeyPairs } from '../db/key-pairs.ts';
+import { purgeMagicLinks } from '../db/magic-links.ts';
 import { purgeLapsedProbes } from '../db/probes.ts';
 import { purgeScopedTokens } from '../db/scoped-tokens.ts';
 import { listOpenTransfers, purge, type OpenTransfer } from '../db/reconcile.ts';
@@ -34,6 +35,7 @@ export async function reconcileTransfers(deps: StepDeps): Promise<void> {
   await purgeLapsedConnections(db);
   await purgeScopedTokens(db);
   await purgeKeyPairs(db);
+  await purgeMagicLinks(db);
   if (purged > 0) deps.log.info({ purged }, 'transfers past retention removed');
 }
 

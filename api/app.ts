@@ -10,6 +10,9 @@ import { answerError, answerUnknownPath } from './faults.ts';
 import { forRecipient } from './for-recipient.ts';
 import { health } from './health.ts';
 import { logs } from './logs.ts';
+import { magicLinks } from './magic-links.ts';
+import { publicMagicLinks } from './public-magic-links.ts';
+import { addConnectPage } from './connect-page.ts';
 import { refuseUnclassified } from './auth.ts';
 import { checkUrl, checkVersion, logRequest, openToBrowsers } from './middleware.ts';
 import { modelChecks } from './model-checks.ts';
@@ -49,12 +52,15 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     logs,
     scopedTokens,
     sshKeys,
+    magicLinks,
+    publicMagicLinks,
     catalogue,
     environmentSettings,
   ]) {
     app.route('/', routes);
   }
   addDocs(app, deps);
+  addConnectPage(app);
   return app;
 }
 

@@ -97,21 +97,9 @@ export const connectionTests = createRouter()
       responses: answers(DestinationTest, 400, 401, 503),
     }),
     async (c) => {
-      const { destination: input } = c.req.valid('json');
-      const { deps } = c.var;
-      checkGranted(c, input);
-      const made = newConnection(deps, 'destination', input);
-      const recipientId = c.var.recipientId ?? input.recipient_id?.toLowerCase();
-      const connection = await settleKeys(c, deps.db, {
-        ...asTested('destination', input.vendor, recipientId),
-        ...made,
-      });
-      const report = await probeConnection(c, 'destination', { fresh: connection });
-      const result = presentReport(report, deps.publicUrl);
-      const { vendor } = input;
-      const block = echoSettings(deps.registry.get(vendor)?.destination, connection.settings);
-      const destination = { ...unsavedDestination, ...fieldsOf(input), vendor, [vendor]: block };
-      return c.json(success({ ...result, destination }, result.message), 200);
+      const { destination } = c.req.valid('json');
+      checkGranted(c, destination);
+      return c.json(await testNewDestination(c, destination), 200);
     },
   )
   .openapi(
@@ -147,6 +135,24 @@ export const connectionTests = createRouter()
       return c.json(success({ ...result, destination }, result.message), 200);
     },
   );
+
+/** Has a worker try a destination that is stored nowhere. @throws Failure `invalid`, `unavailable` */
+export async function testNewDestination(
+  c: Context<AppEnv>,
+  input: z.infer<typeof DestinationPatch> & { vendor: string },
+) {
+  const { deps } = c.var;
+  const { vendor } = input;
+  const made = newConnection(deps, 'destination', input);
+  const recipientId = c.var.recipientId ?? input.recipient_id?.toLowerCase();
+  const keyed = { ...asTested('destination', vendor, recipientId), ...made };
+  const connection = await settleKeys(c, deps.db, keyed);
+  const report = await probeConnection(c, 'destination', { fresh: connection });
+  const result = presentReport(report, deps.publicUrl);
+  const block = echoSettings(deps.registry.get(vendor)?.destination, connection.settings);
+  const destination = { ...unsavedDestination, ...fieldsOf(input), vendor, [vendor]: block };
+  return success({ ...result, destination }, result.message);
+}
 
 async function testSource(c: Context<AppEnv>, id: string, patch: z.infer<typeof SourcePatch>) {
   const { environment, deps } = c.var;

@@ -1,5 +1,6 @@
 import type { ConnectorRegistry } from '../connectors/connector.ts';
 import type { Database } from '../db/database.ts';
+import type { MagicLinkRecord } from '../db/magic-links.ts';
 import type { TokenGrant } from '../db/scoped-tokens.ts';
 import type { WorkflowPort } from '../domain/ports.ts';
 import type { Actor, Environment } from '../domain/statuses.ts';
@@ -42,5 +43,7 @@ export interface AppEnv {
     /** Of a scoped token: nothing of another recipient exists. */
     recipientId: string | undefined;
     grant: TokenGrant | undefined;
+    /** On the routes behind a magic link. */
+    magicLink: MagicLinkRecord;
   };
 }

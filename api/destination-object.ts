@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { ConnectorRegistry } from '../connectors/connector.ts';
+import type { AppEnv } from './deps.ts';
 import type { DestinationOptions, DestinationRecord } from '../db/destinations.ts';
 import { Name, emptyAsAbsent, wireInteger } from './inputs.ts';
 import { ScheduleInput } from './schedule-input.ts';
@@ -129,6 +130,11 @@ export function presentDestination(destination: DestinationRecord, registry: Con
       destination.lastSuccessfulTransferEndedAt,
     ),
   };
+}
+
+export function destinationAudit(c: { readonly var: AppEnv['Variables'] }) {
+  const { actor, deps } = c.var;
+  return { actor, present: (item: DestinationRecord) => presentDestination(item, deps.registry) };
 }
 
 /** The fields besides the connection that were given; null asks for the default. */

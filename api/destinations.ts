@@ -19,6 +19,7 @@ import {
   Destination,
   DestinationInput,
   DestinationPatch,
+  destinationAudit,
   destinationExample,
   optionsOf,
   presentDestination,
@@ -96,7 +97,7 @@ export const destinations = createRouter()
             ...asSaved(input.vendor, recipientId),
             connection,
           }),
-          audit: auditOf(c),
+          audit: destinationAudit(c),
         });
       });
       await tellSchedules(c, [destination.id]);
@@ -151,7 +152,12 @@ export const destinations = createRouter()
       const isEmpty = Object.values(change).every((value) => value === undefined);
       const destination = isEmpty
         ? stored
-        : await updateDestination(deps.db, { ...scopeOf(c), id, ...change, audit: auditOf(c) });
+        : await updateDestination(deps.db, {
+            ...scopeOf(c),
+            id,
+            ...change,
+            audit: destinationAudit(c),
+          });
       await tellSchedules(c, [id]);
       const present = await destinationPresenter(c, [destination]);
       return c.json(success({ destination: present(destination) }, 'Destination updated'), 200);
@@ -177,7 +183,7 @@ export const destinations = createRouter()
       const { stoppingIds } = await deleteDestination(deps.db, {
         ...scopeOf(c),
         id,
-        audit: auditOf(c),
+        audit: destinationAudit(c),
       });
       await tellSchedules(c, [id]);
       await Promise.all(stoppingIds.map((transferId) => stop(c, transferId)));
@@ -233,9 +239,4 @@ async function stop(c: Context<AppEnv>, transferId: string): Promise<void> {
     const fields = { requestId: c.get('requestId'), transferId, ...describeError(error) };
     log.warn(fields, 'a transfer could not be told to stop; reconcile will do it');
   }
-}
-
-function auditOf(c: { var: AppEnv['Variables'] }) {
-  const { actor, deps } = c.var;
-  return { actor, present: (item: DestinationRecord) => presentDestination(item, deps.registry) };
 }

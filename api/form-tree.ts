@@ -20,6 +20,8 @@ export interface FormNode {
   readonly required: boolean;
   readonly type: 'string' | 'number' | 'boolean' | 'json';
   readonly enum?: readonly FormOption[];
+  /** Shown, and not to be changed. */
+  readonly const?: string;
   readonly attributes: FormAttributes;
   readonly children: readonly FormNode[] | null;
 }
@@ -65,7 +67,8 @@ export function buildForm(
   };
 }
 
-const frequencies = [
+/** Minutes that forms offer; the API takes others too. */
+export const frequencies = [
   ['0', 'Default'],
   ['15', 'Every 15 minutes'],
   ['60', 'Every hour'],

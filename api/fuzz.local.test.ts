@@ -29,7 +29,13 @@ beforeAll(async () => {
     const started = await api.call('POST', `/destinations/${destination.id}/transfer`, {
       key: api.keys[environment],
     });
+    const link = await api.call('POST', '/magic-links', {
+      key: api.keys[environment],
+      body: { magic_link: { recipient_id: recipient.id, name: 'By link' } },
+    });
     remember({
+      magic_link_id: textAt(link, 'data.magic_link.id'),
+      token: textAt(link, 'data.magic_link.link').split('/').at(-1) ?? '',
       vendor: 'postgres',
       source_id: source.id,
       source_name: source.name,

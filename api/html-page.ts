@@ -1,4 +1,9 @@
+import type { Context } from 'hono';
 import { html } from 'hono/html';
+import type { AppEnv } from './deps.ts';
+
+/** The pages say all they need themselves: they load nothing from anywhere. */
+const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const style = html`<style>
   body {
@@ -84,4 +89,12 @@ export function pageOfHtml(title: string, content: ReturnType<typeof html>) {
         ${content}
       </body>
     </html>`;
+}
+
+export function answerPage(
+  c: Context<AppEnv>,
+  content: ReturnType<typeof pageOfHtml>,
+): Response | Promise<Response> {
+  c.header('Content-Security-Policy', policy);
+  return c.html(content);
 }
