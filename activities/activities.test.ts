@@ -17,6 +17,7 @@ function createWith(select: () => unknown) {
     sealer: createSealer([{ id: 'test', key: Buffer.alloc(32) }]),
     reach: { socket: () => Promise.reject(new Error('no sockets here')) },
     workflows: {} as WorkflowPort,
+    publicUrl: 'http://waybill.test',
     limits: {
       sliceMs: 1000,
       batchBytesMax: 1000,

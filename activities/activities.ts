@@ -5,6 +5,7 @@ import { checkConnection } from './check-connection.ts';
 import { chooseTransfers } from './choose-transfers.ts';
 import { closeTransfer } from './close-transfer.ts';
 import { copySlice } from './copy-slice.ts';
+import { deliverWebhook } from './deliver-webhook.ts';
 import { evolveSchema } from './evolve-schema.ts';
 import { finishModel } from './finish-model.ts';
 import { openTransfer } from './open-transfer.ts';
@@ -30,6 +31,7 @@ export function createActivities(deps: ActivityDeps) {
     chooseTransfers: step(chooseTransfers),
     closeTransfer: step(closeTransfer),
     copySlice: step(copySlice),
+    deliverWebhook: step(deliverWebhook),
     evolveSchema: step(evolveSchema),
     finishModel: step(finishModel),
     openTransfer: step(openTransfer),

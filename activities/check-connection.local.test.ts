@@ -70,6 +70,7 @@ function depsOf(): StepDeps {
     reach,
     workflows: unused,
     limits: unused,
+    publicUrl: unused,
     isDraining: () => false,
     log: pino({ enabled: false }),
     signal: new AbortController().signal,

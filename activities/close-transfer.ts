@@ -1,3 +1,4 @@
+import { ringDeliveries } from '../db/notices.ts';
 import { closeModels, endTransfer, findWaitingBeside } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import { Failure, toErrorObject, type ErrorObject } from '../domain/failure.ts';
@@ -20,6 +21,7 @@ export async function closeTransfer(
     const isFirst = await endTransfer(tx, { transferId, from: 'RUNNING', status, error });
     if (isFirst) await appendLog(tx, { transferId, line: `Ended: ${status}.` });
   });
+  await ringDeliveries(db, (lane) => workflows.ringNotices(lane));
   const waiting = await findWaitingBeside(db, transferId);
   if (waiting !== undefined) await workflows.ring(waiting.destinationId, waiting.id);
 }

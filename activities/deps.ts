@@ -26,6 +26,8 @@ export interface ActivityDeps {
   readonly reach: Reach;
   readonly workflows: WorkflowPort;
   readonly limits: WorkLimits;
+  /** Where clients reach the API; links in notices begin with it. */
+  readonly publicUrl: string;
   readonly log: Logger;
   /** Whether this worker takes no more work: what runs hands back at its next batch. */
   readonly isDraining: () => boolean;

@@ -1,3 +1,4 @@
+import { ringDeliveries } from '../db/notices.ts';
 import { openTransferRow } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import type { OpenedTransfer, TransferRef } from '../domain/steps.ts';
@@ -5,7 +6,7 @@ import type { StepDeps } from './deps.ts';
 
 /** PENDING becomes RUNNING once; the same workflow asking again finds it RUNNING and gets the same answer. */
 export async function openTransfer(
-  { db, workflowRunId }: StepDeps,
+  { db, workflows, workflowRunId }: StepDeps,
   { transferId }: TransferRef,
 ): Promise<OpenedTransfer | undefined> {
   const run = await openTransferRow(db, { transferId, workflowRunId });
@@ -13,6 +14,7 @@ export async function openTransfer(
   if (run.isFirstOpening) {
     const names = run.models.map(({ modelName }) => modelName).join(', ');
     await appendLog(db, { transferId, line: `Started: ${names}.` });
+    await ringDeliveries(db, (lane) => workflows.ringNotices(lane));
   }
   const { models, modelsAtOnce } = run;
   return { models, modelsAtOnce };

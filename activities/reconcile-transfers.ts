@@ -9,6 +9,7 @@ import { appendLog } from '../db/transfer-log.ts';
 import { Failure, toErrorObject, type ErrorCode } from '../domain/failure.ts';
 import type { TransferStatus } from '../domain/statuses.ts';
 import type { StepDeps } from './deps.ts';
+import { reconcileNotices } from './reconcile-notices.ts';
 import { reconcileSchedules } from './reconcile-schedules.ts';
 
 /** A hand-over from the row to its workflow takes less; younger rows are left alone. */
@@ -27,6 +28,7 @@ export async function reconcileTransfers(deps: StepDeps): Promise<void> {
   const pending = await listOpenTransfers(db, { ...look, status: 'PENDING' });
   for (const transfer of pending) await reconcilePending(deps, transfer);
   await reconcileSchedules(deps);
+  await reconcileNotices(deps);
   const purged = await purge(db, {
     transferDays: limits.transferDaysKept,
     auditDays: limits.auditDaysKept,

@@ -20,19 +20,29 @@ import { models } from './models.ts';
 import { products } from './products.ts';
 import { limitRate } from './rate-limits.ts';
 import { recipients } from './recipients.ts';
+import { ringNotices } from './ring-notices.ts';
 import { scopedTokens } from './scoped-tokens.ts';
 import { sources } from './sources.ts';
 import { sshKeys } from './ssh-keys.ts';
 import { transferActions } from './transfer-actions.ts';
 import { transfers } from './transfers.ts';
 import { upserts } from './upserts.ts';
+import { webhookDeliveries } from './webhook-deliveries.ts';
+import { webhooks } from './webhooks.ts';
 
 /** The whole HTTP API. It opens nobody's system: what must be tried is tried by a worker. */
 export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ getPath: canonicalPath });
   app.onError(answerError);
   app.notFound((c) => answerUnknownPath(c, app.routes));
-  app.use(logRequest(deps), openToBrowsers, checkUrl, checkVersion, refuseUnclassified);
+  app.use(
+    logRequest(deps),
+    openToBrowsers,
+    checkUrl,
+    checkVersion,
+    refuseUnclassified,
+    ringNotices,
+  );
   const { publicMax, sshKeysMax, proxies } = deps.rateLimits;
   app.use('/public/*', limitRate(publicMax, proxies));
   app.use('/actions/generate-ssh-key', limitRate(sshKeysMax, proxies));
@@ -56,6 +66,8 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     publicMagicLinks,
     catalogue,
     environmentSettings,
+    webhooks,
+    webhookDeliveries,
   ]) {
     app.route('/', routes);
   }

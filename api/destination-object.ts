@@ -4,7 +4,7 @@ import type { AppEnv } from './deps.ts';
 import type { DestinationOptions, DestinationRecord } from '../db/destinations.ts';
 import { Name, emptyAsAbsent, wireInteger } from './inputs.ts';
 import { ScheduleInput } from './schedule-input.ts';
-import { instantOut, optionalInstantOut } from './outputs.ts';
+import { instantOut, optionalInstantOut } from '../domain/outputs.ts';
 import { echoSettings } from './settings.ts';
 import { Transfer } from './transfer-object.ts';
 

@@ -5,7 +5,7 @@ import { lastCompletedTransfers } from '../db/transfers.ts';
 import type { AppEnv } from './deps.ts';
 import type { Destination } from './destination-object.ts';
 import { presentDestination } from './destination-object.ts';
-import { presentTransfer } from './transfer-object.ts';
+import { presentTransfer } from '../db/transfer-json.ts';
 
 /** Shows destinations with the transfer of each that ended last. */
 export async function destinationPresenter(

@@ -1,5 +1,4 @@
 import { z } from '@hono/zod-openapi';
-import type { ErrorObject as StoredError } from '../domain/failure.ts';
 
 const fields = {
   error_code: z.string().openapi({ example: 'WBL-AUTH' }),
@@ -20,15 +19,3 @@ export const ErrorOrNull = z.union([ErrorObject, z.null()]);
 
 /** The error of one model of a transfer, with its short cause. */
 export const ModelErrorOrNull = z.union([ModelError, z.null()]);
-
-/** The stored error with the link to its explanation. */
-export function presentError(error: StoredError, publicUrl: string) {
-  return {
-    error_code: error.error_code,
-    title: error.title,
-    blame: error.blame,
-    documentation_url: `${publicUrl}/docs/errors#${error.error_code}`,
-    message: error.message,
-    trace: error.trace,
-  };
-}

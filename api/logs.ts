@@ -4,7 +4,7 @@ import { getAuditEntry, listAuditLog } from '../db/audit-log.ts';
 import { actorTypes } from '../domain/statuses.ts';
 import { pageOf, singleOf, success } from './envelope.ts';
 import { CommaList, PathId } from './inputs.ts';
-import { instantOut } from './outputs.ts';
+import { instantOut } from '../domain/outputs.ts';
 import { PageQuery, pageAnswer, pageRequestOf } from './paging.ts';
 import { createRouter } from './router.ts';
 import { answers, withKey } from './routes.ts';

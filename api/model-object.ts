@@ -7,7 +7,7 @@ import type { AppEnv } from './deps.ts';
 import { ErrorDetail } from './envelope.ts';
 import { invalidInput } from './errors.ts';
 import { wireInteger } from './inputs.ts';
-import { instantOut } from './outputs.ts';
+import { instantOut } from '../domain/outputs.ts';
 
 const lastSecond = 253_402_300_799;
 

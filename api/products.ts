@@ -13,7 +13,7 @@ import { getRecipient } from '../db/recipients.ts';
 import type { AppEnv } from './deps.ts';
 import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
 import { Name, bareOrWrapped } from './inputs.ts';
-import { instantOut } from './outputs.ts';
+import { instantOut } from '../domain/outputs.ts';
 import { PageQuery, pageAnswer, wholeListOf } from './paging.ts';
 import { createRouter } from './router.ts';
 import { answers, body, withKey, withKeyOrToken } from './routes.ts';

@@ -10,7 +10,7 @@ import {
 import type { AppEnv } from './deps.ts';
 import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
 import { CommaList, Name, PathId, wireInteger, wrapped } from './inputs.ts';
-import { instantOut } from './outputs.ts';
+import { instantOut } from '../domain/outputs.ts';
 import { PageQuery, pageAnswer, pageRequestOf } from './paging.ts';
 import { createRouter } from './router.ts';
 import { answers, body, withKey } from './routes.ts';

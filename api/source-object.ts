@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { ConnectorRegistry } from '../connectors/connector.ts';
 import type { SourceRecord } from '../db/sources.ts';
 import { Name } from './inputs.ts';
-import { instantOut, optionalInstantOut } from './outputs.ts';
+import { instantOut, optionalInstantOut } from '../domain/outputs.ts';
 import { echoSettings } from './settings.ts';
 
 export const Source = z

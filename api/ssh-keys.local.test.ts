@@ -7,7 +7,8 @@ import { publicKeyAuth, sshTunnel } from '../connectors/fields.ts';
 import { connectors } from '../connectors/registry.ts';
 import { openConnection } from '../db/connections.ts';
 import { getDestination } from '../db/destinations.ts';
-import { openPrivateKey, purgeKeyPairs, rewrapKeyPairs } from '../db/key-pairs.ts';
+import { openPrivateKey, purgeKeyPairs } from '../db/key-pairs.ts';
+import { rewrapSecrets } from '../db/sealed-columns.ts';
 import { keyPairs } from '../db/keys-schema.ts';
 import { fingerprintOf } from '../lib/key-pair.ts';
 import { createSealer } from '../lib/seal.ts';
@@ -277,8 +278,8 @@ test('a new sealing key wraps the pairs too', async () => {
     { id: 'next', key: Buffer.alloc(32, 8) },
     { id: 'test', key: Buffer.alloc(32, 7) },
   ]);
-  expect(await rewrapKeyPairs(api.metadata.db, both)).toBeGreaterThan(0);
-  expect(await rewrapKeyPairs(api.metadata.db, both)).toBe(0);
+  expect(await rewrapSecrets(api.metadata.db, both)).toBeGreaterThan(0);
+  expect(await rewrapSecrets(api.metadata.db, both)).toBe(0);
   const next = createSealer([{ id: 'next', key: Buffer.alloc(32, 8) }]);
   expect(await openPrivateKey(api.metadata.db, next, line)).toContain('PRIVATE KEY');
 });

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import type { ConnectionReport } from '../domain/probe.ts';
 import { envelopeOf } from './envelope.ts';
-import { ErrorOrNull, presentError } from './error-object.ts';
+import { presentError } from '../domain/error-json.ts';
+import { ErrorOrNull } from './error-object.ts';
 
 const Check = z.object({
   name: z.string().openapi({ example: 'authenticate' }),

@@ -17,7 +17,8 @@ import { ring } from './ring.ts';
 import { createRouter } from './router.ts';
 import { answers, body, withKey, withKeyOrToken } from './routes.ts';
 import { TransferFilters, filtersOf } from './transfer-filters.ts';
-import { Transfer, presentTransfer } from './transfer-object.ts';
+import { presentTransfer } from '../db/transfer-json.ts';
+import { Transfer } from './transfer-object.ts';
 
 const tagText = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, {
   error: 'must be made of letters, digits, _ and - (at most 255).',

@@ -12,7 +12,7 @@ import type { WorkflowPort, WorkflowState } from '../domain/ports.ts';
 import type { ProbeRef } from '../domain/probe.ts';
 import { messageNames, workflowIds, type TaskQueues } from '../domain/temporal-names.ts';
 import { hasSchedule, putSchedule } from './destination-schedules.ts';
-import type { destinationQueue, probe } from '../workflows/workflows.ts';
+import type { deliverNotice, destinationQueue, probe } from '../workflows/workflows.ts';
 
 /** A probe's one activity ends within 20 s; without a worker nobody would answer, so we do. */
 const probeMs = 20_000;
@@ -56,6 +56,18 @@ export function createWorkflowPort(client: Client, taskQueues: TaskQueues): Work
       tell(client, () => handle(workflowIds.transfer(id)).signal(messageNames.resume)),
     runProbe: (ref) => runProbe(client, taskQueues, ref),
     describeTransfer: (id) => describe(client, handle(workflowIds.transfer(id))),
+    async ringNotices({ webhookId, resourceId }) {
+      await reach(client, () =>
+        client.workflow.signalWithStart<typeof deliverNotice, []>('deliverNotice', {
+          workflowId: workflowIds.notice(webhookId, resourceId),
+          taskQueue: taskQueues.control,
+          args: [{ webhookId, resourceId }],
+          signal: messageNames.ring,
+          signalArgs: [],
+          staticSummary: 'notices of one object to one webhook, in order',
+        }),
+      );
+    },
     putSchedule: (destinationId, spec) =>
       reach(client, () => putSchedule(client, { taskQueues, destinationId, spec })),
     hasSchedule: (id) => reach(client, () => hasSchedule(client, id)),

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command } from 'commander';
 import { loadConfig, type Config } from '../config.ts';
-import { rewrapConnections } from '../db/connections.ts';
-import { rewrapKeyPairs } from '../db/key-pairs.ts';
+import { rewrapSecrets } from '../db/sealed-columns.ts';
+import { rotateSigningKey } from '../db/signing-keys.ts';
 import { closeDatabase, createDatabase, pingDatabase, type Database } from '../db/database.ts';
 import { Failure, toFailure } from '../domain/failure.ts';
 import { createSealer } from '../lib/seal.ts';
@@ -26,6 +26,13 @@ const program = new Command('waybill')
 
 addKeyCommands(program, withDatabase);
 program
+  .command('webhook-key')
+  .description('The key that signs webhooks')
+  .command('rotate')
+  .description('Makes a new one; receivers can read the old one for seven days')
+  .option('--json', 'prints {"key_id", "public_key"}')
+  .action((options: { json?: boolean }) => rotateWebhookKey(options));
+program
   .command('rotate')
   .description(
     'Wraps all stored secrets with the first key of WAYBILL_KEY; afterwards the others can go',
@@ -42,11 +49,23 @@ try {
   process.exitCode = 1;
 }
 
+async function rotateWebhookKey({ json }: { json?: boolean }): Promise<void> {
+  const config = loadConfig();
+  await onDatabase(config.databaseUrl, async (db) => {
+    const { id, publicKey } = await rotateSigningKey(db, createSealer(config.sealKeys));
+    print(
+      json,
+      { key_id: id, public_key: publicKey },
+      `Webhooks are signed with key ${id} from now on.`,
+    );
+  });
+}
+
 async function rotate({ json }: { json?: boolean }): Promise<void> {
   const config = loadConfig();
   await onDatabase(config.databaseUrl, async (db) => {
     const sealer = createSealer(config.sealKeys);
-    const rewrapped = (await rewrapConnections(db, sealer)) + (await rewrapKeyPairs(db, sealer));
+    const rewrapped = await rewrapSecrets(db, sealer);
     const first = config.sealKeys[0]?.id ?? '';
     print(
       json,

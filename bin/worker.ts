@@ -52,6 +52,7 @@ async function main(): Promise<void> {
       reach: createReach(config),
       workflows: createWorkflowPort(client, taskQueues),
       limits: config.limits,
+      publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.api.port}`,
       log,
     },
   });

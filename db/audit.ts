@@ -1,11 +1,13 @@
+import { noticeOf } from '../domain/notices.ts';
 import type { Actor, Environment } from '../domain/statuses.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { uuidv7 } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
+import { recordNotice } from './notices.ts';
 import { auditLog } from './access-schema.ts';
 
 type Written = 'ADD' | 'UPDATE' | 'DELETE';
-type Noun = 'SOURCE' | 'MODEL' | 'PRODUCT' | 'RECIPIENT' | 'DESTINATION';
+type Noun = 'WEBHOOK' | 'SOURCE' | 'MODEL' | 'PRODUCT' | 'RECIPIENT' | 'DESTINATION';
 
 export type AuditEvent =
   | `${Noun}_${Written}`
@@ -37,6 +39,7 @@ export interface AuditEntry {
 
 /** Adds one line to the audit log. Belongs into the transaction of the write that it tells of. */
 export async function recordAudit(db: Db, entry: AuditEntry): Promise<void> {
+  await noticeWrite(db, entry);
   await db.insert(auditLog).values({
     id: uuidv7(),
     environment: entry.environment,
@@ -47,4 +50,13 @@ export async function recordAudit(db: Db, entry: AuditEntry): Promise<void> {
     object: entry.object ?? null,
     previousObject: entry.previousObject ?? null,
   });
+}
+
+/** Whoever listens to such writes is told of the object as it is now, or was last. */
+async function noticeWrite(db: Db, entry: AuditEntry): Promise<void> {
+  const notice = noticeOf(entry.eventType);
+  if (notice === undefined) return;
+  const { environment, resourceId } = entry;
+  const data = { [notice.noun]: entry.object ?? entry.previousObject };
+  await recordNotice(db, { environment, type: notice.type, resourceId, data });
 }

@@ -4,6 +4,7 @@ import type { Actor } from '../domain/statuses.ts';
 import { recordAudit } from './audit.ts';
 import type { Db } from './database.ts';
 import { transferModels, transfers } from './transfer-schema.ts';
+import { recordNotice } from './notices.ts';
 import { appendLog } from './transfer-log.ts';
 import { getTransfer, type TransferRecord, type TransferScope } from './transfers.ts';
 
@@ -60,13 +61,14 @@ export async function cancelPending(tx: Db, which: Which): Promise<string[]> {
       cancelRequestedAt: sql`clock_timestamp()`,
     })
     .where(and(chosen(which), eq(transfers.status, 'PENDING')))
-    .returning({ id: transfers.id });
-  for (const { id } of ended) {
+    .returning({ id: transfers.id, environment: transfers.environment });
+  for (const { id, environment } of ended) {
     await tx
       .update(transferModels)
       .set({ status: 'CANCELLED' })
       .where(and(eq(transferModels.transferId, id), eq(transferModels.status, 'PENDING')));
     await appendLog(tx, { transferId: id, line: which.line });
+    await recordNotice(tx, { environment, type: 'transfer.cancelled', resourceId: id });
   }
   return ended.map(({ id }) => id);
 }

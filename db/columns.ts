@@ -3,6 +3,7 @@ import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import { pgEnum, timestamp, uuid } from 'drizzle-orm/pg-core';
 import {
   actorTypes,
+  deliveryStatuses,
   environments,
   modelStatuses,
   tenancies,
@@ -17,6 +18,7 @@ export const transferStatus = pgEnum('transfer_status', transferStatuses);
 export const modelStatus = pgEnum('model_status', modelStatuses);
 export const transferTrigger = pgEnum('transfer_trigger', transferTriggers);
 export const tenancy = pgEnum('tenancy', tenancies);
+export const deliveryStatus = pgEnum('delivery_status', deliveryStatuses);
 export const actorType = pgEnum('actor_type', actorTypes);
 export const connectionRole = pgEnum('connection_role', ['source', 'destination']);
 export const probeKind = pgEnum('probe_kind', ['source', 'destination', 'model']);

@@ -47,7 +47,8 @@ export interface OpenedConnection {
   readonly settings: JsonObject;
 }
 
-const sealContext = (id: string) => `connections/${id}/secrets`;
+/** Where a secret opens. */
+export const sealContext = (id: string) => `connections/${id}/secrets`;
 
 /** Stores a new connection with its secrets sealed, and returns its id. */
 export async function insertConnection(db: Db, input: ConnectionInput & Placed): Promise<string> {
@@ -128,28 +129,6 @@ async function privateKeysOf(db: Db, sealer: Sealer, settings: JsonObject): Prom
     if (opened !== undefined) found.push([object, { [privateKey]: opened }]);
   }
   return Object.fromEntries(found);
-}
-
-/**
- * Wraps the data keys of all stored secrets with the sealer's first key, and returns how many it changed.
- * May be stopped and run again; running processes open both forms.
- */
-export async function rewrapConnections(db: Db, sealer: Sealer): Promise<number> {
-  const keyId = sealer.keyIdOf(sealer.seal('', 'rotation'));
-  let changed = 0;
-  for (;;) {
-    const stale = await db
-      .select({ id: connections.id, secrets: connections.secrets })
-      .from(connections)
-      .where(sql`split_part(${connections.secrets}, '.', 2) <> ${keyId}`)
-      .limit(100);
-    if (stale.length === 0) return changed;
-    for (const { id, secrets } of stale) {
-      const rewrapped = sealer.rewrap(secrets, sealContext(id));
-      await db.update(connections).set({ secrets: rewrapped }).where(eq(connections.id, id));
-    }
-    changed += stale.length;
-  }
 }
 
 /** Removes unsaved connections that have lapsed, unless a probe still names them. Returns how many. */

@@ -19,7 +19,8 @@ export interface KeyOwner {
   readonly recipientId: string | null;
 }
 
-const sealContext = (id: string) => `key_pairs/${id}/private_key`;
+/** Where a secret opens. */
+export const sealContext = (id: string) => `key_pairs/${id}/private_key`;
 
 /** Keeps a pair that nobody owns yet. */
 export async function insertKeyPair(
@@ -115,25 +116,6 @@ export async function purgeKeyPairs(db: Db): Promise<number> {
     .delete(keyPairs)
     .where(and(sql`${keyPairs.id} in (${stale})`, isNull(keyPairs.keptAt)));
   return removed.rowCount ?? 0;
-}
-
-/** Wraps the data keys of all pairs with the sealer's first key, and returns how many it changed. */
-export async function rewrapKeyPairs(db: Db, sealer: Sealer): Promise<number> {
-  const keyId = sealer.keyIdOf(sealer.seal('', 'rotation'));
-  let changed = 0;
-  for (;;) {
-    const stale = await db
-      .select({ id: keyPairs.id, privateKey: keyPairs.privateKey })
-      .from(keyPairs)
-      .where(sql`split_part(${keyPairs.privateKey}, '.', 2) <> ${keyId}`)
-      .limit(100);
-    if (stale.length === 0) return changed;
-    for (const { id, privateKey } of stale) {
-      const rewrapped = sealer.rewrap(privateKey, sealContext(id));
-      await db.update(keyPairs).set({ privateKey: rewrapped }).where(eq(keyPairs.id, id));
-    }
-    changed += stale.length;
-  }
 }
 
 function rowOf(pair: KeyPair, sealer: Sealer) {

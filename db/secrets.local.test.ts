@@ -8,8 +8,8 @@ import {
   openConnection,
   purgeLapsedConnections,
   reviseConnection,
-  rewrapConnections,
 } from './connections.ts';
+import { rewrapSecrets } from './sealed-columns.ts';
 import type { Database } from './database.ts';
 import {
   discardProbe,
@@ -123,8 +123,8 @@ describe('connections', () => {
     const id = await insertConnection(db, input);
     const fresh = { id: 'fresh', key: Buffer.alloc(32, 9) };
     const both = createSealer([fresh, { id: 'test', key: Buffer.alloc(32, 7) }]);
-    expect(await rewrapConnections(db, both)).toBeGreaterThan(0);
-    expect(await rewrapConnections(db, both)).toBe(0);
+    expect(await rewrapSecrets(db, both)).toBeGreaterThan(0);
+    expect(await rewrapSecrets(db, both)).toBe(0);
     const opened = await openConnection(db, createSealer([fresh]), id);
     expect(opened.settings).toMatchObject({ token: 't' });
   });

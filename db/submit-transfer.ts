@@ -6,6 +6,7 @@ import type { JsonObject } from '../lib/deep-merge.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
 import { recordAudit } from './audit.ts';
 import type { Db } from './database.ts';
+import { recordNotice } from './notices.ts';
 import { isEnabledModel, listRecipientModels, type RecipientModel } from './recipient-models.ts';
 import { destinations, recipients } from './schema.ts';
 import { idempotencyKeys, transferModels, transfers } from './transfer-schema.ts';
@@ -261,6 +262,10 @@ async function insertTransfer(
     })),
   );
   await appendLog(tx, { transferId, line: firstLine({ request, models, twin }) });
+  if (isDuplicate) {
+    const { environment } = request;
+    await recordNotice(tx, { environment, type: 'transfer.cancelled', resourceId: transferId });
+  }
   if (request.trigger === 'manual') await recordTrigger(tx, { request, models, transferId });
 }
 

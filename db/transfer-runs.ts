@@ -1,10 +1,12 @@
 import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { ErrorObject } from '../domain/failure.ts';
+import { transferNotice } from '../domain/notices.ts';
 import type { ModelStatus, TransferStatus, TransferTrigger } from '../domain/statuses.ts';
 import type { QueuedTransfer, QueueState } from '../domain/transfer-queue.ts';
 import type { Db } from './database.ts';
 import { destinations, sources } from './schema.ts';
 import { transferModels, transfers } from './transfer-schema.ts';
+import { recordNotice } from './notices.ts';
 import { appendLog } from './transfer-log.ts';
 
 // What the workflows write: a transfer from the queue to its end. Ids come from the transfer's own row,
@@ -95,8 +97,12 @@ export async function openTransferRow(
         destinationConnectionId: currentConnection,
       })
       .where(and(eq(transfers.id, transferId), eq(transfers.status, 'PENDING')))
-      .returning({ id: transfers.id });
-    if (opened !== undefined) await chooseSourceConnections(tx, transferId);
+      .returning({ environment: transfers.environment });
+    if (opened !== undefined) {
+      await chooseSourceConnections(tx, transferId);
+      const { environment } = opened;
+      await recordNotice(tx, { environment, type: 'transfer.started', resourceId: transferId });
+    }
     return readRun(tx, { ...input, isFirstOpening: opened !== undefined });
   });
 }
@@ -202,14 +208,24 @@ export async function endTransfer(
       isPaused: false,
     })
     .where(and(eq(transfers.id, input.transferId), eq(transfers.status, input.from)))
-    .returning({ destinationId: transfers.destinationId, endedAt: transfers.endedAt });
+    .returning({
+      environment: transfers.environment,
+      destinationId: transfers.destinationId,
+      endedAt: transfers.endedAt,
+    });
   if (ended !== undefined && input.status === 'SUCCESS') {
     await db
       .update(destinations)
       .set({ lastSuccessfulTransferEndedAt: ended.endedAt })
       .where(eq(destinations.id, ended.destinationId));
   }
-  return ended !== undefined;
+  if (ended === undefined) return false;
+  await recordNotice(db, {
+    environment: ended.environment,
+    type: transferNotice(input.status),
+    resourceId: input.transferId,
+  });
+  return true;
 }
 
 /** The transfer that has waited longest at the destination of the given one, to be rung for. */

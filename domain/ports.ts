@@ -20,6 +20,8 @@ export interface WorkflowPort {
   /** Whether the transfer's workflow is open, has closed, or was never there. */
   describeTransfer(transferId: string): Promise<WorkflowState>;
   describeQueue(destinationId: string): Promise<WorkflowState>;
+  /** Starts the delivery of an object's notices to a webhook if it is not under way. May be repeated. */
+  ringNotices(lane: { webhookId: string; resourceId: string }): Promise<void>;
   /** Puts the schedule of a destination as it is told, or takes it away. May be repeated. */
   putSchedule(destinationId: string, spec: ScheduleSpec | undefined): Promise<void>;
   hasSchedule(destinationId: string): Promise<boolean>;

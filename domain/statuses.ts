@@ -25,6 +25,9 @@ export type Tenancy = (typeof tenancies)[number];
 export const transferTriggers = ['manual', 'schedule', 'backfill'] as const;
 export type TransferTrigger = (typeof transferTriggers)[number];
 
+export const deliveryStatuses = ['PENDING', 'SUCCESS', 'ERROR', 'CANCELLED'] as const;
+export type DeliveryStatus = (typeof deliveryStatuses)[number];
+
 export const actorTypes = ['user', 'api_key', 'recipient', 'unknown'] as const;
 export type ActorType = (typeof actorTypes)[number];
 

@@ -24,6 +24,8 @@ export const workflowIds = {
   /** Prefix: the server adds the time at which it was due. */
   scheduled: (destinationId: string) => `scheduled/${destinationId}`,
   schedule: (destinationId: string) => `schedule/${destinationId}`,
+  /** The events of one object to one webhook. */
+  notice: (webhookId: string, resourceId: string) => `notice/${webhookId}/${resourceId}`,
   reconcile: 'reconcile',
 } as const;
 

@@ -76,6 +76,7 @@ export const steps = {
   openTransfer: inTaskSteps.openTransfer,
   closeTransfer: inTaskSteps.closeTransfer,
   submitTransfer: lightSteps.submitTransfer,
+  deliverWebhook: lightSteps.deliverWebhook,
   reconcileTransfers: reconcileSteps.reconcileTransfers,
   planModel: planSteps.planModel,
   evolveSchema: schemaSteps.evolveSchema,

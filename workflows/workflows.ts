@@ -1,4 +1,5 @@
 // The one file the worker bundles: every workflow type that a history may name.
+export { deliverNotice } from './deliver-notice.ts';
 export { destinationQueue } from './destination-queue.ts';
 export { probe } from './probe.ts';
 export { reconcile } from './reconcile.ts';

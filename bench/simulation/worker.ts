@@ -38,6 +38,7 @@ await runProcess('simulated worker', async () => {
       reach: createReach(config),
       workflows: createWorkflowPort(client, taskQueues),
       limits: config.limits,
+      publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.api.port}`,
       log,
     },
   });

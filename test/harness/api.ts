@@ -129,6 +129,7 @@ function createFakeWorkflows({ db }: Metadata): FakeWorkflows {
       const result = typeof fake.report === 'function' ? fake.report(probe) : fake.report;
       await finishProbe(db, { environment, id, result });
     },
+    ringNotices: ({ webhookId, resourceId }) => record('ringNotices', webhookId, resourceId),
     putSchedule: (id, spec) => record('putSchedule', id, JSON.stringify(spec ?? null)),
     hasSchedule: async () => true,
     describeTransfer: async () => 'not_found',

@@ -48,6 +48,7 @@ export function stepDeps({ metadata }: Shipment, options: StepOptions): StepDeps
     reach: { socket: () => Promise.reject(new Error('no sockets here')) },
     workflows: silentPort,
     limits: { ...usualLimits, ...options.limits },
+    publicUrl: 'http://waybill.test',
     isDraining: () => false,
     log: pino({ level: 'silent' }),
     signal: options.signal ?? new AbortController().signal,

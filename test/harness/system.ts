@@ -106,6 +106,7 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
       ? undefined
       : await startWorkHere(temporal, {
           ...deps,
+          publicUrl: 'http://waybill.test',
           limits: { ...usualLimits, ...options.limits },
           connectors: withLookback(options.lookbackSeconds),
         });

@@ -39,6 +39,7 @@ export function createFakeSteps(
     checkConnection: async () => undefined,
     validateModel: async () => undefined,
     submitTransfer: async () => undefined,
+    deliverWebhook: async () => ({ next: 'idle', waitSeconds: 0 }),
     reconcileTransfers: async () => undefined,
     ...replaced,
   };

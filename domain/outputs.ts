@@ -1,5 +1,5 @@
-import type { InstantText } from '../domain/instant.ts';
-import { instantFromMicros, instantMicros } from '../domain/instant.ts';
+import type { InstantText } from './instant.ts';
+import { instantFromMicros, instantMicros } from './instant.ts';
 
 /** A time as the API writes it: UTC with `Z` and milliseconds. */
 export function instantOut(at: Date): string {
