@@ -5,7 +5,7 @@ import { invalid } from './errors.ts';
 import { Name, emptyAsAbsent, wireInteger } from './inputs.ts';
 import type { PresetName, Presets } from './magic-link-presets.ts';
 import { presetNames, unfitPresets } from './magic-link-presets.ts';
-import { instantOut } from './outputs.ts';
+import { instantOut } from '../domain/outputs.ts';
 
 export const weekSeconds = 604_800;
 const yearSeconds = 31_536_000;

@@ -23,7 +23,7 @@ import { formSections } from './form-tree.ts';
 import { wrapped } from './inputs.ts';
 import { cutForm, destinationBehind, offeredFrequencies } from './magic-link-destination.ts';
 import { linkAudit } from './magic-links.ts';
-import { instantOut } from './outputs.ts';
+import { instantOut } from '../domain/outputs.ts';
 import { createRouter } from './router.ts';
 import { answers, body } from './routes.ts';
 import { tellSchedules } from './schedules.ts';
