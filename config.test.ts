@@ -36,6 +36,17 @@ test('the first key is the one that seals, and each has its 32 bytes', () => {
   expect(second?.id).toBe('old');
 });
 
+test('machine types are a JSON list with one default, and ids that differ', () => {
+  const large = { id: '0199AA00-0000-7000-8000-00000000000a', name: 'large', is_default: true };
+  const read = (types: unknown) =>
+    loadConfig({ ...enough, WAYBILL_MACHINE_TYPES: JSON.stringify(types) }).machineTypes;
+  expect(read([large])).toEqual([{ ...large, id: large.id.toLowerCase(), description: '' }]);
+  for (const wrong of [[], [{ ...large, is_default: false }], [large, large], [{ name: 'x' }], 1]) {
+    expect(() => read(wrong)).toThrow('WAYBILL_MACHINE_TYPES must be a JSON list of types');
+  }
+  expect(problemsOf({ ...enough, WAYBILL_MACHINE_TYPES: 'large' })).toHaveLength(1);
+});
+
 test('an empty setting counts as not set', () => {
   expect(loadConfig({ ...enough, WAYBILL_API_PORT: '' }).api.port).toBe(8080);
   expect(problemsOf({ ...enough, WAYBILL_KEY: ' ' })).toHaveLength(1);

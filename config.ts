@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Failure } from './domain/failure.ts';
+import { readMachineTypes, usualMachineTypes, type MachineType } from './domain/machine-type.ts';
 import { listNetworks } from './lib/address.ts';
 import { createSealer, type SealKey } from './lib/seal.ts';
 
@@ -24,6 +25,12 @@ const settings = z.object({
   WAYBILL_PUBLIC_CALLS: whole({ from: 1, to: 1_000_000, usual: 600 }),
   WAYBILL_SSH_KEY_CALLS: whole({ from: 1, to: 1_000_000, usual: 60 }),
   WAYBILL_PROXIES: whole({ from: 0, to: 10, usual: 0 }),
+  WAYBILL_MACHINE_TYPES: text(JSON.stringify(usualMachineTypes))
+    .transform(readMachineTypes)
+    .refine(
+      (types) => types !== undefined,
+      'must be a JSON list of types, one of them the default',
+    ),
   WAYBILL_LOG_LEVEL: text('info').pipe(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
       error: 'must be trace, debug, info, warn, error or fatal',
@@ -58,6 +65,8 @@ const examples: Record<keyof typeof settings.shape, string> = {
   WAYBILL_PUBLIC_CALLS: '600',
   WAYBILL_SSH_KEY_CALLS: '60',
   WAYBILL_PROXIES: '1',
+  WAYBILL_MACHINE_TYPES:
+    '[{"id": "0199aa00-0000-7000-8000-00000000000a", "name": "large", "is_default": true}]',
   WAYBILL_LOG_LEVEL: 'info',
   WAYBILL_ALLOWED_NETWORKS: '10.0.0.0/8,fd00::/8',
   WAYBILL_OWN_SERVICES: 'closed',
@@ -90,6 +99,8 @@ export interface Config {
     readonly sshKeysMax: number;
     readonly proxies: number;
   };
+  /** What a destination may name as `machine_type_id`. */
+  readonly machineTypes: readonly MachineType[];
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   /** Private networks that outgoing connections may reach. */
   readonly allowedNetworks: readonly string[];
@@ -125,6 +136,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       sshKeysMax: values.WAYBILL_SSH_KEY_CALLS,
       proxies: values.WAYBILL_PROXIES,
     },
+    machineTypes: values.WAYBILL_MACHINE_TYPES,
     logLevel: values.WAYBILL_LOG_LEVEL,
     allowedNetworks: values.WAYBILL_ALLOWED_NETWORKS,
     ownServicesOpen: values.WAYBILL_OWN_SERVICES === 'open',

@@ -14,6 +14,7 @@ import { magicLinks } from './magic-links.ts';
 import { publicMagicLinks } from './public-magic-links.ts';
 import { addConnectPage } from './connect-page.ts';
 import { refuseUnclassified } from './auth.ts';
+import { machineTypes } from './machine-types.ts';
 import { checkUrl, checkVersion, logRequest, openToBrowsers } from './middleware.ts';
 import { modelChecks } from './model-checks.ts';
 import { models } from './models.ts';
@@ -64,6 +65,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     sshKeys,
     magicLinks,
     publicMagicLinks,
+    machineTypes,
     catalogue,
     environmentSettings,
     webhooks,

@@ -2,6 +2,7 @@ import type { ConnectorRegistry } from '../connectors/connector.ts';
 import type { Database } from '../db/database.ts';
 import type { MagicLinkRecord } from '../db/magic-links.ts';
 import type { TokenGrant } from '../db/scoped-tokens.ts';
+import type { MachineType } from '../domain/machine-type.ts';
 import type { WorkflowPort } from '../domain/ports.ts';
 import type { Actor, Environment } from '../domain/statuses.ts';
 import type { KeyPool } from '../lib/key-pair.ts';
@@ -28,6 +29,8 @@ export interface AppDeps {
   readonly publicUrl: string;
   readonly temporalUiUrl: string | undefined;
   readonly rateLimits: RateLimits;
+  /** What a destination may name as `machine_type_id`. */
+  readonly machineTypes: readonly MachineType[];
   readonly log: Log;
   /** Names of the migrations that the database has not had yet. */
   readonly pendingMigrations: () => Promise<readonly string[]>;

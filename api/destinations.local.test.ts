@@ -290,6 +290,39 @@ describe('400', () => {
   });
 });
 
+describe('machine types', () => {
+  test('are listed, and a destination can name one of them', async () => {
+    const listed = await api.call('GET', '/export/machine-types');
+    expect(listed.body).toMatchObject({
+      data: { machine_types: [{ name: 'standard', is_default: true }] },
+      has_next: false,
+    });
+    const machine_type_id = textAt(listed, 'data.machine_types.0.id');
+    const id = await createId({ machine_type_id });
+    expect(at(await patch(id, { machine_type_id }), 'data.destination.machine_type_id')).toBe(
+      machine_type_id,
+    );
+    expect(at(await patch(id, { machine_type_id: null }), 'data.destination.machine_type_id')).toBe(
+      null,
+    );
+  });
+
+  test('that there are not are refused, and the sentence names those that there are', async () => {
+    const machine_type_id = '0199aa00-0000-7000-8000-00000000000f';
+    const id = await createId();
+    const created = await api.call('POST', '/destinations', {
+      body: destinationBody({ id_in_provider_system: unique('tenant'), machine_type_id }),
+    });
+    for (const answer of [created, await patch(id, { machine_type_id })]) {
+      expect(answer.status).toBe(400);
+      expect(answer.body).toMatchObject({
+        message: expect.stringContaining('(standard)'),
+        errors: [{ path: 'destination.machine_type_id', code: 'unknown_machine_type' }],
+      });
+    }
+  });
+});
+
 describe('404', () => {
   test.each<[string, string, object?]>([
     ['GET', ''],

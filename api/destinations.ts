@@ -28,6 +28,7 @@ import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
 import { describeError, invalid } from './errors.ts';
 import { checkGranted, checkGrantedChange, checkGrantedDelete, scopeOf } from './grants.ts';
 import { CommaList, FlagFilter, PathId, wrapped } from './inputs.ts';
+import { checkMachineType } from './machine-types.ts';
 import { PageQuery, pageAnswer, pageRequestOf } from './paging.ts';
 import { presentRecipient } from './recipients.ts';
 import { createRouter } from './router.ts';
@@ -83,6 +84,7 @@ export const destinations = createRouter()
       const { destination: input } = c.req.valid('json');
       const { environment, deps } = c.var;
       checkGranted(c, input);
+      checkMachineType(c, { wanted: input.machine_type_id, stored: null });
       const { connection, place } = newConnection(deps, 'destination', input);
       // In one transaction, so that a refused destination leaves no new recipient behind.
       const destination = await deps.db.transaction(async (tx) => {
@@ -210,6 +212,7 @@ async function changeOf(
   c: Context<AppEnv>,
   { stored, patch }: { stored: DestinationRecord; patch: Patch },
 ) {
+  checkMachineType(c, { wanted: patch.machine_type_id, stored: stored.machineTypeId });
   checkFixed('recipient_id', stored.recipientId, patch.recipient_id?.toLowerCase());
   checkFixed('id_in_provider_system', stored.idInProviderSystem, patch.id_in_provider_system);
   const { deps } = c.var;

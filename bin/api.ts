@@ -49,6 +49,7 @@ async function main(): Promise<void> {
       publicUrl: config.publicUrl ?? `http://${hostInUrl(config.api.host)}:${port}`,
       temporalUiUrl: config.temporalUiUrl,
       rateLimits: config.rateLimits,
+      machineTypes: config.machineTypes,
       log,
       pendingMigrations: () => pendingMigrations(db),
     }),

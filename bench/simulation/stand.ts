@@ -18,6 +18,7 @@ import { closeDatabase, createDatabase } from '../../db/database.ts';
 import { applyMigrations } from '../../db/migrate.ts';
 import { Failure } from '../../domain/failure.ts';
 import { taskQueuesOf } from '../../domain/temporal-names.ts';
+import { usualMachineTypes } from '../../domain/machine-type.ts';
 import { createKeyPool } from '../../lib/key-pair.ts';
 import { createSealer } from '../../lib/seal.ts';
 import { world } from './world-connector.ts';
@@ -118,6 +119,7 @@ async function startApi(parts: ApiParts, stack: AsyncDisposableStack): Promise<A
     sealer: createSealer([{ id: 'simulation', key: parts.sealKey }]),
     workflows: createWorkflowPort(parts.client, taskQueuesOf()),
     keyPairs: createKeyPool(0),
+    machineTypes: usualMachineTypes,
     registry: new Map([...connectors, [world.kind, world]]),
     publicUrl: 'http://simulation.invalid',
     temporalUiUrl: undefined,

@@ -4,6 +4,7 @@ import { describeApi } from '../../api/openapi.ts';
 import { connectors } from '../../connectors/registry.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { finishProbe } from '../../db/probes.ts';
+import { usualMachineTypes } from '../../domain/machine-type.ts';
 import { createKeyPool } from '../../lib/key-pair.ts';
 import { Failure } from '../../domain/failure.ts';
 import type { WorkflowPort } from '../../domain/ports.ts';
@@ -62,6 +63,7 @@ export async function createTestApi(overrides: Partial<AppDeps> = {}): Promise<T
     db,
     sealer: testSealer,
     keyPairs: createKeyPool(0),
+    machineTypes: usualMachineTypes,
     workflows,
     registry: connectors,
     publicUrl: 'https://waybill.test',

@@ -10,6 +10,7 @@ import type { Work } from '../../bin/work.ts';
 import { createWork } from '../../bin/work.ts';
 import type { ConnectorRegistry } from '../../connectors/connector.ts';
 import { connectors } from '../../connectors/registry.ts';
+import { usualMachineTypes } from '../../domain/machine-type.ts';
 import { createKeyPool } from '../../lib/key-pair.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import type { Environment } from '../../domain/statuses.ts';
@@ -82,6 +83,7 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
   const app = createApp({
     ...deps,
     keyPairs: createKeyPool(0),
+    machineTypes: usualMachineTypes,
     registry: connectors,
     publicUrl: 'http://waybill.test',
     temporalUiUrl: undefined,
