@@ -89,7 +89,10 @@ async function findGrant(c: Context<AppEnv>): Promise<TokenGrant> {
   }
   const grant = await findScopedToken(c.get('deps').db, token);
   if (grant === undefined) {
-    throw refuse(401, 'The scoped token is unknown or older than an hour. Take a new one.');
+    throw refuse(
+      401,
+      'The scoped token is unknown, older than an hour, or its key was revoked. Take a new one.',
+    );
   }
   if (originOf(origin) !== grant.origin) {
     throw refuse(403, `The scoped token is for pages of ${grant.origin}; X-APP-ID names another.`);

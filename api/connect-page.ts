@@ -18,9 +18,8 @@ export function addConnectPage(app: OpenAPIHono<AppEnv>): void {
 const page = pageOfHtml(
   'Connect your database',
   html`<p>
-      The form that belongs to this link comes with a later version of Waybill. The link itself is
-      good: whoever sent it to you can add the destination for you, or tell you how to do it through
-      the API, at
+      The form that belongs here comes with a later version of Waybill. Until then whoever sent you
+      this link can add the destination for you, or tell you how to do it through the API, at
       <code>/public/magic-links/&lt;the last part of this address&gt;</code>.
     </p>
     <p>Keep the address to yourself: it lets its holder add one destination in your name.</p>`,

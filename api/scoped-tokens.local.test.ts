@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApiKey, revokeApiKey } from '../db/api-keys.ts';
 import type { DestinationRecord } from '../db/destinations.ts';
 import type { RecipientRecord } from '../db/recipients.ts';
 import { purgeScopedTokens } from '../db/scoped-tokens.ts';
@@ -324,6 +325,17 @@ describe('the page of a token', () => {
       expect(answer.status).toBe(403);
     },
   );
+});
+
+test('a token ends with the key that made it', async () => {
+  const { db } = api.metadata;
+  const { id, key } = await createApiKey(db, { environment: 'prod', name: 'leaked' });
+  const body = { application_origin: origin, recipient_id: own.recipient.id };
+  const made = await api.call('POST', '/actions/generate-scoped-auth-token', { key, body });
+  const token = textAt(made, 'data.scoped_token');
+  expect((await call('GET', '/export/models', { token })).status).toBe(200);
+  await revokeApiKey(db, { environment: 'prod', id });
+  expect((await call('GET', '/export/models', { token })).status).toBe(401);
 });
 
 test('a token ends after an hour, and with its recipient', async () => {

@@ -4,6 +4,7 @@ import type { Environment } from '../domain/statuses.ts';
 import { leavesOf, type Leaf } from '../domain/token-grant.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { uuidv7 } from '../lib/uuid.ts';
+import { apiKeys } from './access-schema.ts';
 import type { Db } from './database.ts';
 import { recipients } from './schema.ts';
 import { scopedTokens } from './tokens-schema.ts';
@@ -50,7 +51,7 @@ export async function insertScopedToken(db: Db, input: NewToken): Promise<string
   return token;
 }
 
-/** The grant of a token that lives, whose recipient is there. */
+/** The grant of a token that lives, whose recipient is there and whose key has not been revoked. */
 export async function findScopedToken(db: Db, token: string): Promise<TokenGrant | undefined> {
   if (!tokenPattern.test(token)) return undefined;
   const [found] = await db
@@ -64,11 +65,13 @@ export async function findScopedToken(db: Db, token: string): Promise<TokenGrant
     })
     .from(scopedTokens)
     .innerJoin(recipients, eq(recipients.id, scopedTokens.recipientId))
+    .innerJoin(apiKeys, eq(apiKeys.id, sql`${scopedTokens.createdBy}::uuid`))
     .where(
       and(
         eq(scopedTokens.tokenHash, idOf(token)),
         gt(scopedTokens.expiresAt, sql`now()`),
         isNull(recipients.deletedAt),
+        isNull(apiKeys.revokedAt),
       ),
     );
   if (found === undefined) return undefined;
