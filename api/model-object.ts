@@ -105,16 +105,37 @@ export function presentModel(record: ModelRecord): Model {
   };
 }
 
-/** For the holder of a token: where the rows come from is the vendor's own matter. */
+/**
+ * For the holder of a token: where the rows come from is the vendor's own matter. Named one by one, so that a
+ * field that models get later is not shown by itself.
+ */
 function presentForRecipient(record: ModelRecord): Model {
-  const { source_query: _query, source_id: _source, ...model } = presentModel(record);
-  const shown = Object.entries(model).filter(([key]) => !key.startsWith('model_validation_'));
-  const columns = model.columns.map((column) => ({
-    ...column,
-    name_in_source: column.name_in_destination,
-  }));
-  const blank = { source_table: '', source_schema: '', source_name: '', organization_column: '' };
-  return { ...(Object.fromEntries(shown) as Model), ...blank, columns };
+  const model = presentModel(record);
+  return {
+    model_name: model.model_name,
+    destination_table_name: model.destination_table_name,
+    description: model.description,
+    columns: model.columns.map((column) => ({
+      name_in_source: column.name_in_destination,
+      name_in_destination: column.name_in_destination,
+      data_type: column.data_type,
+      is_primary_key: column.is_primary_key,
+      is_last_modified: column.is_last_modified,
+      description: column.description,
+    })),
+    source_table: '',
+    source_schema: '',
+    source_name: '',
+    organization_column: '',
+    is_append_only: model.is_append_only,
+    max_transfer_time_window_seconds: model.max_transfer_time_window_seconds,
+    min_start_time_epoch: model.min_start_time_epoch,
+    skip_transfer_source_validation: model.skip_transfer_source_validation,
+    id: model.id,
+    revision_id: model.revision_id,
+    created_at: model.created_at,
+    updated_at: model.updated_at,
+  };
 }
 
 /** As the caller may see models. */
