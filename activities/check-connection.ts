@@ -33,8 +33,10 @@ async function look(
   { connectionId, kind }: { connectionId: string; kind: ProbeRef['kind'] },
 ): Promise<Finding[]> {
   try {
-    const open = kind === 'source' ? openSource : openDestination;
-    await using end = await open(deps, connectionId);
+    await using end =
+      kind === 'source'
+        ? await openSource(deps, { sourceConnectionId: connectionId })
+        : await openDestination(deps, connectionId);
     return await end.check();
   } catch (error) {
     const failure = toFailure(error);

@@ -24,7 +24,7 @@ export async function copySlice(deps: StepDeps, ref: StepRef): Promise<SliceResu
   // Its end is on record, and whoever asks again did not hear of it.
   if (run.status === 'SUCCESS')
     return { next: 'done', rows: 0, bytes: 0, batches: 0, fence: planOf(run).fence.at };
-  await using source = await openSource(deps, run.sourceConnectionId);
+  await using source = await openSource(deps, run);
   await using destination = await openDestination(deps, run.destinationConnectionId);
   using watch = watchProgress(deps);
   return await watch.guard(move({ deps, ref, run, table, source, destination, watch }));

@@ -1,6 +1,8 @@
 import type { Destination, Source } from '../connectors/connector.ts';
 import { openConnection } from '../db/connections.ts';
+import { openSourceCredential } from '../db/source-credentials.ts';
 import { Failure } from '../domain/failure.ts';
+import { deepMerge } from '../lib/deep-merge.ts';
 import type { ActivityDeps } from './deps.ts';
 
 type EndsDeps = Pick<ActivityDeps, 'db' | 'sealer' | 'connectors' | 'reach'>;
@@ -11,9 +13,15 @@ export interface SourceEnd {
   readonly open: () => Promise<Source>;
 }
 
+/** Where a run reads: the source's connection, and the login that its recipient has there. */
+export interface SourceRef {
+  readonly sourceConnectionId: string;
+  readonly sourceCredentialId?: string | undefined;
+}
+
 /** A connection to a source, with its secrets unsealed for this call. */
-export async function sourceEnd(deps: EndsDeps, connectionId: string): Promise<SourceEnd> {
-  const { vendor, settings } = await openConnection(deps.db, deps.sealer, connectionId);
+export async function sourceEnd(deps: EndsDeps, ref: SourceRef): Promise<SourceEnd> {
+  const { vendor, settings } = await openSourceSettings(deps, ref);
   const role = (await deps.connectors.get(vendor)?.load())?.source;
   if (role === undefined) {
     throw new Failure('config_invalid', `This Waybill has no source connector for ${vendor}.`);
@@ -21,9 +29,16 @@ export async function sourceEnd(deps: EndsDeps, connectionId: string): Promise<S
   return { lookbackSeconds: role.lookbackSeconds, open: () => role.open(settings, deps.reach) };
 }
 
+async function openSourceSettings({ db, sealer }: EndsDeps, ref: SourceRef) {
+  const { vendor, settings } = await openConnection(db, sealer, ref.sourceConnectionId);
+  const { sourceCredentialId: id } = ref;
+  const login = id === undefined ? {} : await openSourceCredential(db, sealer, id);
+  return { vendor, settings: deepMerge(settings, login) };
+}
+
 /** Logs in to a source. */
-export async function openSource(deps: EndsDeps, connectionId: string): Promise<Source> {
-  return (await sourceEnd(deps, connectionId)).open();
+export async function openSource(deps: EndsDeps, ref: SourceRef): Promise<Source> {
+  return (await sourceEnd(deps, ref)).open();
 }
 
 /** Logs in to a destination. */

@@ -48,7 +48,7 @@ interface Planning {
 
 async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan> {
   const { run, table, destination, live, record } = planning;
-  const end = await sourceEnd(deps, run.sourceConnectionId);
+  const end = await sourceEnd(deps, run);
   await using source = await end.open();
   const request: PlanRequest = {
     transferId: run.transferId,

@@ -22,7 +22,7 @@ async function look(
 ): Promise<ModelReport> {
   const path = 'model.source_table';
   try {
-    await using source = await openSource(deps, connectionId);
+    await using source = await openSource(deps, { sourceConnectionId: connectionId });
     const columns = await source.describe(parseRelation(model.source_table));
     const { errors, warnings } = checkAgainstSource(model, columns);
     if (errors.length > 0) return { kind: 'model', errors, warnings };

@@ -23,6 +23,7 @@ import { limitRate } from './rate-limits.ts';
 import { recipients } from './recipients.ts';
 import { ringNotices } from './ring-notices.ts';
 import { scopedTokens } from './scoped-tokens.ts';
+import { sourceCredentials } from './source-credentials.ts';
 import { sources } from './sources.ts';
 import { sshKeys } from './ssh-keys.ts';
 import { transferActions } from './transfer-actions.ts';
@@ -70,6 +71,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     environmentSettings,
     webhooks,
     webhookDeliveries,
+    sourceCredentials,
   ]) {
     app.route('/', routes);
   }

@@ -7,7 +7,14 @@ import { recordNotice } from './notices.ts';
 import { auditLog } from './access-schema.ts';
 
 type Written = 'ADD' | 'UPDATE' | 'DELETE';
-type Noun = 'WEBHOOK' | 'SOURCE' | 'MODEL' | 'PRODUCT' | 'RECIPIENT' | 'DESTINATION';
+type Noun =
+  | 'WEBHOOK'
+  | 'RECIPIENT_SOURCE_CREDENTIAL'
+  | 'SOURCE'
+  | 'MODEL'
+  | 'PRODUCT'
+  | 'RECIPIENT'
+  | 'DESTINATION';
 
 export type AuditEvent =
   | `${Noun}_${Written}`

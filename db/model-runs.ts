@@ -19,6 +19,8 @@ export interface ModelRun extends ModelRef {
   readonly definition: ModelDefinition;
   readonly sourceId: string;
   readonly sourceConnectionId: string;
+  /** Of the recipient, instead of the login of the connection. */
+  readonly sourceCredentialId: string | undefined;
   readonly destinationConnectionId: string;
   readonly tenantId: string;
   readonly startBoundEpoch: number | undefined;
@@ -43,6 +45,7 @@ export async function getModelRun(db: Db, ref: ModelRef): Promise<ModelRun> {
       definition: modelRevisions.definition,
       sourceId: transferModels.sourceId,
       sourceConnectionId: transferModels.sourceConnectionId,
+      sourceCredentialId: transferModels.sourceCredentialId,
       destinationConnectionId: transfers.destinationConnectionId,
       tenantId: transfers.tenantId,
       startBoundEpoch: transfers.startBoundEpoch,
@@ -71,6 +74,7 @@ export async function getModelRun(db: Db, ref: ModelRef): Promise<ModelRun> {
     ...row,
     sourceConnectionId,
     destinationConnectionId,
+    sourceCredentialId: row.sourceCredentialId ?? undefined,
     startBoundEpoch: row.startBoundEpoch ?? undefined,
     windowAfter: row.windowAfter ?? undefined,
     windowUpTo: row.windowUpTo ?? undefined,

@@ -2,12 +2,14 @@ import { sql } from 'drizzle-orm';
 import type { AnyPgColumn, AnyPgTable } from 'drizzle-orm/pg-core';
 import type { Sealer } from '../lib/seal.ts';
 import { sealContext as ofConnection } from './connections.ts';
+import { sourceCredentials } from './credentials-schema.ts';
 import type { Db } from './database.ts';
 import { sealContext as ofKeyPair } from './key-pairs.ts';
 import { keyPairs } from './keys-schema.ts';
 import { signingKeys, webhooks } from './notice-schema.ts';
 import { connections } from './schema.ts';
 import { contextOf as ofSigningKey } from './signing-keys.ts';
+import { contextOf as ofCredential } from './source-credentials.ts';
 import { contextOf as ofWebhook } from './webhooks.ts';
 
 interface SealedColumn {
@@ -19,6 +21,12 @@ interface SealedColumn {
 
 /** Every column that holds sealed values. One that is missing here is lost when its key goes. */
 const sealedColumns: readonly SealedColumn[] = [
+  {
+    table: sourceCredentials,
+    column: sourceCredentials.password,
+    id: sourceCredentials.id,
+    contextOf: ofCredential,
+  },
   { table: connections, column: connections.secrets, id: connections.id, contextOf: ofConnection },
   { table: keyPairs, column: keyPairs.privateKey, id: keyPairs.id, contextOf: ofKeyPair },
   { table: webhooks, column: webhooks.apiKey, id: webhooks.id, contextOf: ofWebhook },

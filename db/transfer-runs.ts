@@ -118,10 +118,15 @@ const nextStart = sql`greatest(clock_timestamp(), (
 const currentConnection = sql`(
   select d.connection_id from destinations as d where d.id = ${transfers.destinationId})`;
 
+const ownLogin = sql`(
+  select login.id from recipient_source_credentials as login
+  join transfers as t on t.recipient_id = login.recipient_id
+  where t.id = ${transferModels.transferId} and login.source_id = ${transferModels.sourceId})`;
+
 async function chooseSourceConnections(db: Db, transferId: string): Promise<void> {
   await db
     .update(transferModels)
-    .set({ sourceConnectionId: sql`${sources.connectionId}` })
+    .set({ sourceConnectionId: sql`${sources.connectionId}`, sourceCredentialId: ownLogin })
     .from(sources)
     .where(and(eq(sources.id, transferModels.sourceId), eq(transferModels.transferId, transferId)));
 }

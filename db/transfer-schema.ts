@@ -90,6 +90,8 @@ export const transferModels = snakeCase.table(
     revisionId: refersTo(() => modelRevisions.id).notNull(),
     sourceId: refersTo(() => sources.id).notNull(),
     sourceConnectionId: refersTo(() => connections.id),
+    /** The recipient's own login, where it has one when the transfer opens. It may be gone later. */
+    sourceCredentialId: uuid(),
     status: modelStatus().notNull(),
     plan: jsonb().$type<StoredPlan>(),
     guarantee: jsonb().$type<JsonObject>(),
