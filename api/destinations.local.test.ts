@@ -172,11 +172,23 @@ describe('200', () => {
     const again = await patch(id, { postgres: at(changed, path) as object });
     expect(at(again, path)).toEqual(at(changed, path));
     const used = await patch(id, { postgres: { use_ssh_tunnel: true } });
-    expect(used.body).toMatchObject({
-      status: 'error',
-      errors: [{ path: 'destination.postgres.use_ssh_tunnel' }],
-      message: expect.stringContaining('SSH tunnels are not available yet'),
+    expect(textAt(used, `${path}.ssh_tunnel.ssh_public_key`)).toMatch(/^ssh-rsa AAAA/);
+  });
+
+  test('two recipients may each have a host of one name behind a tunnel of their own', async () => {
+    const same = { host: '10.0.0.5', schema: unique('schema') };
+    const tunnel = (host: string, isUsed = true) => ({
+      use_ssh_tunnel: isUsed,
+      ssh_tunnel: { ssh_tunnel_host: host, ssh_tunnel_username: 'hop' },
     });
+    await create({}, { ...same, ...tunnel('bastion-1.example.com') });
+    await create({}, { ...same, ...tunnel('bastion-2.example.com') });
+    await create({}, { ...same, ...tunnel('bastion-1.example.com', false) });
+    const recipient_id = (await makeRecipient(api.metadata.db)).id;
+    for (const block of [tunnel('BASTION-1.example.com'), tunnel('bastion-2.example.com', false)]) {
+      const body = destinationBody({ recipient_id }, { ...same, ...block });
+      expect((await api.call('POST', '/destinations', { body })).status).toBe(409);
+    }
   });
 
   test('the list is filtered by recipient, tenant, vendor and state', async () => {

@@ -216,7 +216,10 @@ export function echoSettings(schema: z.ZodObject | undefined, settings: JsonObje
 
 /** A fingerprint of where the rows physically land: equal for two blocks that point at the same place. */
 export function placeOf(schema: z.ZodObject, vendor: string, settings: JsonObject): string {
-  const parts = placesIn(schema, settings, '');
+  // Behind a tunnel a host is what its server makes of the name; a tunnel that is not used says nothing.
+  const { ssh_tunnel: _unused, ...direct } = settings;
+  const isTunnelled = settings['use_ssh_tunnel'] === true;
+  const parts = placesIn(schema, isTunnelled ? settings : direct, '');
   return createHash('sha256')
     .update(JSON.stringify([vendor, ...parts]))
     .digest('hex');

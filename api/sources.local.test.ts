@@ -223,8 +223,8 @@ describe('400', () => {
     ],
     [
       'a tunnel',
-      sourceBody({}, { use_ssh_tunnel: true }),
-      { path: 'source.postgres.use_ssh_tunnel' },
+      sourceBody({}, { use_ssh_tunnel: true, ssh_tunnel: { ssh_tunnel_username: 'hop' } }),
+      { path: 'source.postgres.ssh_tunnel.ssh_tunnel_host' },
     ],
   ])('%s', async (_, body, error) => {
     const answer = await api.call('POST', '/sources', { body });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { loadConfig, type Config } from '../config.ts';
 import { rewrapSecrets } from '../db/sealed-columns.ts';
+import { forgetHostKey } from '../db/host-keys.ts';
 import { rotateSigningKey } from '../db/signing-keys.ts';
 import { closeDatabase, createDatabase, pingDatabase, type Database } from '../db/database.ts';
 import { Failure, toFailure } from '../domain/failure.ts';
@@ -33,6 +34,12 @@ program
   .option('--json', 'prints {"key_id", "public_key"}')
   .action((options: { json?: boolean }) => rotateWebhookKey(options));
 program
+  .command('forget-host-key <host>')
+  .description('Lets an SSH server of a tunnel show another key than before')
+  .option('--port <number>', 'where it listens', '22')
+  .option('--json', 'prints {"forgotten"}')
+  .action((host: string, options: { port: string; json?: boolean }) => forget(host, options));
+program
   .command('rotate')
   .description(
     'Wraps all stored secrets with the first key of WAYBILL_KEY; afterwards the others can go',
@@ -47,6 +54,20 @@ try {
   const cause = failure.kind === 'bug' ? ` ${String(error)}` : '';
   process.stderr.write(`${failure.message}${cause}\n`);
   process.exitCode = 1;
+}
+
+async function forget(
+  host: string,
+  { port, json }: { port: string; json?: boolean },
+): Promise<void> {
+  await withDatabase(async (db) => {
+    const place = { host: host.toLowerCase(), port: Number(port) };
+    const forgotten = await forgetHostKey(db, place);
+    const said = forgotten
+      ? 'The next login takes the key that it finds.'
+      : 'No key was known of it.';
+    print(json, { forgotten }, said);
+  });
 }
 
 async function rotateWebhookKey({ json }: { json?: boolean }): Promise<void> {

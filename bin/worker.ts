@@ -5,7 +5,7 @@ import { connectors } from '../connectors/registry.ts';
 import { closeDatabase, createDatabase } from '../db/database.ts';
 import { taskQueuesOf } from '../domain/temporal-names.ts';
 import { createSealer } from '../lib/seal.ts';
-import { createReach } from './reach.ts';
+import { createReach, hostKeysOf } from './reach.ts';
 import { ensureReconcileSchedule } from './reconcile-schedule.ts';
 import { runProcess } from './run-process.ts';
 import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
@@ -49,7 +49,7 @@ async function main(): Promise<void> {
       db,
       connectors,
       sealer: createSealer(config.sealKeys),
-      reach: createReach(config),
+      reach: createReach(config, hostKeysOf(db)),
       workflows: createWorkflowPort(client, taskQueues),
       limits: config.limits,
       publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.api.port}`,

@@ -149,13 +149,31 @@ export interface Destination extends AsyncDisposable {
   open(plan: LoadPlan, signal: AbortSignal): Promise<Load>;
 }
 
+/** An SSH server to go through. The host behind it is then looked up by that server. */
+export interface Tunnel {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  /** PEM. */
+  readonly privateKey: string;
+  /** What its owner has to add to the authorized keys. */
+  readonly publicKey: string;
+}
+
+export interface ReachTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+  readonly tunnel?: Tunnel | undefined;
+}
+
 /** What a connector gets to reach the outside: the one guarded way out. */
 export interface Reach {
   /**
-   * A connected socket to a checked address. @throws GuardError, whose sentences may be shown; the connector
-   * makes a Failure of its side out of it.
+   * A connected socket to a checked address. @throws GuardError and TunnelError, whose sentences may be
+   * shown; the connector makes a Failure of its side out of them.
    */
-  readonly socket: (target: { host: string; port: number; timeoutMs: number }) => Promise<Socket>;
+  readonly socket: (target: ReachTarget) => Promise<Socket>;
 }
 
 export interface SourceRole {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Tunnel } from './connector.ts';
 
 // Fields that settings of several vendors have in common, with what a form needs to ask for them. Names are
 // those of the wire.
@@ -98,7 +99,7 @@ export const sshTunnel = {
   use_ssh_tunnel: z.boolean().default(false).meta({ title: 'Use an SSH tunnel' }),
   ssh_tunnel: z
     .object({
-      ssh_tunnel_host: text('Host of the tunnel'),
+      ssh_tunnel_host: place('Host of the tunnel'),
       ssh_tunnel_port: z.int().min(1).max(65_535).default(22).meta({ title: 'Port of the tunnel' }),
       ssh_tunnel_username: text('Username at the tunnel'),
       ssh_public_key: generatedKey('ssh_rsa'),
@@ -106,6 +107,31 @@ export const sshTunnel = {
     .optional()
     .meta({ title: 'SSH tunnel' }),
 };
+
+const UsedTunnel = z.object({
+  use_ssh_tunnel: z.literal(true),
+  ssh_tunnel: z.object({
+    ssh_tunnel_host: z.string(),
+    ssh_tunnel_port: z.int().default(22),
+    ssh_tunnel_username: z.string(),
+    ssh_public_key: z.string().default(''),
+    ssh_private_key: z.string().default(''),
+  }),
+});
+
+/** The tunnel that opened settings ask for; none where they ask for none. */
+export function tunnelOf(settings: unknown): Tunnel | undefined {
+  const { success, data } = UsedTunnel.safeParse(settings);
+  if (!success) return undefined;
+  const { ssh_tunnel: tunnel } = data;
+  return {
+    host: tunnel.ssh_tunnel_host,
+    port: tunnel.ssh_tunnel_port,
+    username: tunnel.ssh_tunnel_username,
+    publicKey: tunnel.ssh_public_key,
+    privateKey: tunnel.ssh_private_key,
+  };
+}
 
 export const disableSsl = {
   disable_ssl: z.boolean().default(false).meta({

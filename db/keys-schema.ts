@@ -1,5 +1,13 @@
 import { sql } from 'drizzle-orm';
-import { boolean, index, snakeCase, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import {
+  boolean,
+  index,
+  integer,
+  primaryKey,
+  snakeCase,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
 import { createdAt, environment, id, instant, refersTo } from './columns.ts';
 import { recipients } from './schema.ts';
 
@@ -36,4 +44,16 @@ export const keyPairs = snakeCase.table(
       .on(t.environment)
       .where(sql`is_own and recipient_id is null`),
   ],
+);
+
+/** The key that an SSH server showed when it first let us in. */
+export const sshHostKeys = snakeCase.table(
+  'ssh_host_keys',
+  {
+    host: text().notNull(),
+    port: integer().notNull(),
+    fingerprint: text().notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [primaryKey({ columns: [t.host, t.port] })],
 );

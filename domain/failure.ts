@@ -10,6 +10,7 @@ export const errorTitles = {
   HOST: 'Host name not found',
   CONN: 'Unreachable',
   TLSX: 'TLS failed',
+  SSHX: 'SSH tunnel failed',
   PERM: 'A right is missing',
   MISS: 'Not found at the other end',
   BUSY: 'The other end is busy',

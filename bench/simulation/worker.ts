@@ -1,6 +1,6 @@
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
-import { createReach } from '../../bin/reach.ts';
+import { createReach, hostKeysOf } from '../../bin/reach.ts';
 import { ensureReconcileSchedule } from '../../bin/reconcile-schedule.ts';
 import { runProcess } from '../../bin/run-process.ts';
 import { connectTemporal, createWorkflowPort } from '../../bin/temporal-port.ts';
@@ -35,7 +35,7 @@ await runProcess('simulated worker', async () => {
       db,
       connectors: new Map([...connectors, [world.kind, world]]),
       sealer: createSealer(config.sealKeys),
-      reach: createReach(config),
+      reach: createReach(config, hostKeysOf(db)),
       workflows: createWorkflowPort(client, taskQueues),
       limits: config.limits,
       publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.api.port}`,

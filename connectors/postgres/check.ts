@@ -212,7 +212,7 @@ async function afterLogin(
 
 /** The steps before the one that failed have succeeded. */
 function failedLogin(failure: Failure): Finding[] {
-  const stepOf: Readonly<Record<string, number>> = { HOST: 0, CONN: 1, TLSX: 1 };
+  const stepOf: Readonly<Record<string, number>> = { HOST: 0, CONN: 1, TLSX: 1, SSHX: 1 };
   const at = stepOf[failure.code] ?? 2;
   const passed = loginSteps.slice(0, at).map(([name, message]) => ok(name, message));
   return [...passed, failed(loginSteps[at]?.[0] ?? 'connect', failure, undefined)];

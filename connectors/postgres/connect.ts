@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Client, types, type ClientConfig } from 'pg';
-import type { Reach } from '../connector.ts';
+import type { Reach, Tunnel } from '../connector.ts';
 import type { SourceSettings } from './declaration.ts';
 import { toPostgresFailure, type Side } from './failures.ts';
 
@@ -12,6 +12,7 @@ export type ConnectionSettings = Omit<SourceSettings, 'schema'>;
 /** Where to log in, and the way out to it. */
 export interface Access {
   readonly settings: ConnectionSettings;
+  readonly tunnel?: Tunnel | undefined;
   readonly side: Side;
   readonly reach: Reach;
 }
@@ -38,10 +39,10 @@ export async function logIn(access: Access): Promise<{ client: Client; socket: S
   return { client, socket };
 }
 
-export async function openSocket({ settings, side, reach }: Access): Promise<Socket> {
+export async function openSocket({ settings, tunnel, side, reach }: Access): Promise<Socket> {
   const timeoutMs = settings.connection_timeout_in_seconds * 1000;
   try {
-    return await reach.socket({ host: settings.host, port: settings.port, timeoutMs });
+    return await reach.socket({ host: settings.host, port: settings.port, timeoutMs, tunnel });
   } catch (error) {
     throw toPostgresFailure(error, { side });
   }

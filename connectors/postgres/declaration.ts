@@ -33,14 +33,10 @@ const connection = {
       password: z.string().meta({ title: 'Password', secret: true }),
     })
     .meta({ title: 'Username and password' }),
-  use_ssh_tunnel: z
-    .boolean()
-    .default(false)
-    .refine((used) => !used, 'SSH tunnels are not available yet: connect directly.')
-    .meta({ title: 'Use an SSH tunnel' }),
+  use_ssh_tunnel: z.boolean().default(false).meta({ title: 'Use an SSH tunnel' }),
   ssh_tunnel: z
     .object({
-      ssh_tunnel_host: z.string().optional().meta({ title: 'Host of the tunnel' }),
+      ssh_tunnel_host: z.string().optional().meta({ title: 'Host of the tunnel', place: true }),
       ssh_tunnel_port: z.int().min(1).max(65_535).optional().meta({ title: 'Port of the tunnel' }),
       ssh_tunnel_username: z.string().optional().meta({ title: 'Username at the tunnel' }),
       ssh_public_key: z.string().optional().meta({
@@ -52,7 +48,7 @@ const connection = {
     .optional()
     .meta({
       title: 'SSH tunnel',
-      help: 'Kept and given back as it was sent; not used before tunnels are available.',
+      help: 'Kept and given back as it was sent, also while it is not used.',
     }),
   disable_ssl: z.boolean().default(false).meta({
     title: 'Disable TLS',
@@ -80,24 +76,40 @@ const connection = {
     .meta({ title: 'Connection timeout in seconds', internal: true }),
 };
 
-export const SourceSettings = z.object({
-  ...connection,
-  schema: schemaName.optional().meta({
-    title: 'Schema',
-    help: 'Where tables are looked for that a model names without a schema.',
-    place: true,
-  }),
-});
+/** A tunnel that is used needs a host and a user; one that is not may lack them. */
+function checkTunnel(
+  { use_ssh_tunnel: isUsed, ssh_tunnel: tunnel }: z.infer<z.ZodObject<typeof connection>>,
+  context: z.core.$RefinementCtx,
+): void {
+  for (const field of isUsed ? (['ssh_tunnel_host', 'ssh_tunnel_username'] as const) : []) {
+    if (tunnel?.[field]) continue;
+    const message = 'must be given, because use_ssh_tunnel is true.';
+    context.addIssue({ code: 'custom', path: ['ssh_tunnel', field], message });
+  }
+}
+
+export const SourceSettings = z
+  .object({
+    ...connection,
+    schema: schemaName.optional().meta({
+      title: 'Schema',
+      help: 'Where tables are looked for that a model names without a schema.',
+      place: true,
+    }),
+  })
+  .superRefine(checkTunnel);
 export type SourceSettings = z.infer<typeof SourceSettings>;
 
-export const DestinationSettings = z.object({
-  ...connection,
-  schema: schemaName.default('public').meta({
-    title: 'Schema',
-    help: 'Where the tables are written. It is made if it is missing and the login may do so.',
-    place: true,
-  }),
-});
+export const DestinationSettings = z
+  .object({
+    ...connection,
+    schema: schemaName.default('public').meta({
+      title: 'Schema',
+      help: 'Where the tables are written. It is made if it is missing and the login may do so.',
+      place: true,
+    }),
+  })
+  .superRefine(checkTunnel);
 export type DestinationSettings = z.infer<typeof DestinationSettings>;
 
 function declare(kind: string, title: string): ConnectorDeclaration {

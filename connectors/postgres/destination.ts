@@ -7,7 +7,8 @@ import {
   type LoadPlan,
   type LoadRecord,
 } from '../../domain/load.ts';
-import type { Destination, Finding, Load, Reach, SchemaChange } from '../connector.ts';
+import type { Destination, Finding, Load, Reach, SchemaChange, Tunnel } from '../connector.ts';
+import { tunnelOf } from '../fields.ts';
 import { checkDestination } from './check.ts';
 import { DestinationSettings } from './declaration.ts';
 import { applyChange, describeTable } from './evolve.ts';
@@ -17,16 +18,16 @@ import { readLoadRow, recordOf } from './record.ts';
 
 /** Nothing is connected before the first verb. */
 export function openDestination(settings: unknown, reach: Reach): Destination {
-  return new PostgresDestination(DestinationSettings.parse(settings), reach);
+  return new PostgresDestination(DestinationSettings.parse(settings), tunnelOf(settings), reach);
 }
 
 class PostgresDestination implements Destination {
   private readonly settings: DestinationSettings;
   private readonly session: LazySession;
 
-  constructor(settings: DestinationSettings, reach: Reach) {
+  constructor(settings: DestinationSettings, tunnel: Tunnel | undefined, reach: Reach) {
     this.settings = settings;
-    this.session = new LazySession({ settings, side: 'destination', reach });
+    this.session = new LazySession({ settings, tunnel, side: 'destination', reach });
   }
 
   check(): Promise<Finding[]> {

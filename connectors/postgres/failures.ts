@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg';
 import { Failure, type ErrorCode, type FailureKind } from '../../domain/failure.ts';
 import { GuardError } from '../../lib/guard.ts';
+import { TunnelError } from '../../lib/tunnel-error.ts';
 import { missingRight } from './missing-right.ts';
 
 export type Side = 'source' | 'destination';
@@ -254,6 +255,7 @@ const tlsCodes = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|
 /** Errors of the socket and of TLS, which carry no rows; their texts are still not ours to pass on. */
 function connectionFailure(error: unknown, side: Side): Failure {
   if (error instanceof GuardError) return guardFailure(error, side);
+  if (error instanceof TunnelError) return tunnelFailure(error, side);
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
   const text = error instanceof Error ? error.message : '';
   if (text.startsWith('The server does not support SSL')) {
@@ -295,4 +297,10 @@ function guardFailure(error: GuardError, side: Side): Failure {
     case 'not_allowed':
       return new Failure(sideNames[side].denied, error.message, { code: 'CONN' });
   }
+}
+
+/** A server that does not answer may do so in a moment; for all else somebody has to change something. */
+function tunnelFailure({ code, message }: TunnelError, side: Side): Failure {
+  const { unreachable, denied } = sideNames[side];
+  return new Failure(code === 'unreachable' ? unreachable : denied, message, { code: 'SSHX' });
 }

@@ -1,7 +1,16 @@
 import type { InstantText } from '../../domain/instant.ts';
 import type { Encoding, Fence } from '../../domain/load.ts';
 import type { Relation, SharedTable } from '../../domain/model.ts';
-import type { Batch, Finding, Reach, ReadRequest, Source, SourceColumn } from '../connector.ts';
+import type {
+  Batch,
+  Finding,
+  Reach,
+  ReadRequest,
+  Source,
+  SourceColumn,
+  Tunnel,
+} from '../connector.ts';
+import { tunnelOf } from '../fields.ts';
 import { columnOf, findTable, type CatalogTable } from './catalog.ts';
 import { checkSource } from './check.ts';
 import { SourceSettings } from './declaration.ts';
@@ -13,16 +22,16 @@ import { readRows } from './read.ts';
 
 /** Nothing is connected before the first verb. */
 export function openSource(settings: unknown, reach: Reach): PostgresSource {
-  return new PostgresSource(SourceSettings.parse(settings), reach);
+  return new PostgresSource(SourceSettings.parse(settings), tunnelOf(settings), reach);
 }
 
 class PostgresSource implements Source {
   private readonly settings: SourceSettings;
   private readonly session: LazySession;
 
-  constructor(settings: SourceSettings, reach: Reach) {
+  constructor(settings: SourceSettings, tunnel: Tunnel | undefined, reach: Reach) {
     this.settings = settings;
-    this.session = new LazySession({ settings, side: 'source', reach });
+    this.session = new LazySession({ settings, tunnel, side: 'source', reach });
   }
 
   check(): Promise<Finding[]> {

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { createApp } from '../../api/app.ts';
 import { usualRateLimits } from '../../api/rate-limits.ts';
 import type { ActivityDeps, WorkLimits } from '../../activities/deps.ts';
-import { createReach } from '../../bin/reach.ts';
+import { createReach, hostKeysOf } from '../../bin/reach.ts';
 import { createWorkflowPort } from '../../bin/temporal-port.ts';
 import type { Work } from '../../bin/work.ts';
 import { createWork } from '../../bin/work.ts';
@@ -158,12 +158,13 @@ async function startWorkHere(
 ): Promise<{ stop: () => Promise<void> }> {
   const connection = await NativeConnection.connect({ address });
   // All servers of a test run are on this machine, and one of them holds our own database too.
-  const reach = createReach({
+  const config = {
     allowedNetworks: ['127.0.0.0/8'],
     ownServicesOpen: true,
     databaseUrl: 'postgres://unused',
     temporal: { address, namespace },
-  });
+  };
+  const reach = createReach(config, hostKeysOf(deps.db));
   const work: Work = await createWork({
     connection,
     namespace,
