@@ -1,22 +1,23 @@
+import { admitTransfers } from '../db/admission.ts';
 import { readQueue } from '../db/transfer-runs.ts';
 import type { QueueChoice } from '../domain/steps.ts';
 import { chooseStarts } from '../domain/transfer-queue.ts';
-import { must } from '../lib/must.ts';
 import type { StepDeps } from './deps.ts';
 
-/** Which waiting transfers may start now. Reads rows and decides nothing that a second run would repeat. */
+/**
+ * Which waiting transfers may start now: those that the destination's own rules let start, as far as the
+ * environment has slots and it is their turn. A slot is written down: a second run gives the same starts.
+ */
 export async function chooseTransfers(
   { db, log }: StepDeps,
   { destinationId }: { destinationId: string },
 ): Promise<QueueChoice> {
   const queue = await readQueue(db, destinationId);
-  const chosen = chooseStarts(queue);
-  const starts = chosen.map((id) => {
-    const transfer = must(
-      queue.waiting.find((waiting) => waiting.id === id),
-      'chosen transfer',
-    );
-    const { recipientId, trigger, requestId, modelNames } = transfer;
+  const candidates = chooseStarts(queue);
+  const chosen = await admitTransfers(db, { destinationId, candidates });
+  const newly = queue.waiting.filter(({ id }) => chosen.includes(id));
+  const starts = [...queue.admitted, ...newly].map((transfer) => {
+    const { id, recipientId, trigger, requestId, modelNames } = transfer;
     return {
       transferId: id,
       recipientId,
@@ -26,7 +27,7 @@ export async function chooseTransfers(
     };
   });
   for (const { transferId, requestId } of starts) log.info({ transferId, requestId }, 'may start');
-  return { starts, waiting: queue.waiting.length - starts.length };
+  return { starts, waiting: queue.waiting.length - newly.length };
 }
 
 /** At most 200 bytes reach the Temporal UI. */

@@ -1,10 +1,11 @@
 import { ringDeliveries } from '../db/notices.ts';
-import { closeModels, endTransfer, findWaitingBeside } from '../db/transfer-runs.ts';
+import { closeModels, endTransfer } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import { Failure, toErrorObject, type ErrorObject } from '../domain/failure.ts';
 import { outcomeOf, type TransferStatus } from '../domain/statuses.ts';
 import type { ModelOutcome, TransferClose } from '../domain/steps.ts';
 import type { StepDeps } from './deps.ts';
+import { ringNext } from './ring-next.ts';
 
 /** The final status is written only over RUNNING, so that a second run finds it written and rings again. */
 export async function closeTransfer(
@@ -22,8 +23,7 @@ export async function closeTransfer(
     if (isFirst) await appendLog(tx, { transferId, line: `Ended: ${status}.` });
   });
   await ringDeliveries(db, (lane) => workflows.ringNotices(lane));
-  const waiting = await findWaitingBeside(db, transferId);
-  if (waiting !== undefined) await workflows.ring(waiting.destinationId, waiting.id);
+  await ringNext({ db, workflows }, transferId);
 }
 
 function endOf(outcome: ModelOutcome) {

@@ -4,12 +4,13 @@ import { purgeMagicLinks } from '../db/magic-links.ts';
 import { purgeLapsedProbes } from '../db/probes.ts';
 import { purgeScopedTokens } from '../db/scoped-tokens.ts';
 import { listOpenTransfers, purge, type OpenTransfer } from '../db/reconcile.ts';
-import { closeModels, endTransfer, findWaitingBeside } from '../db/transfer-runs.ts';
+import { closeModels, endTransfer } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import { Failure, toErrorObject, type ErrorCode } from '../domain/failure.ts';
 import type { TransferStatus } from '../domain/statuses.ts';
 import type { StepDeps } from './deps.ts';
 import { reconcileNotices } from './reconcile-notices.ts';
+import { ringNext } from './ring-next.ts';
 import { reconcileSchedules } from './reconcile-schedules.ts';
 
 /** A hand-over from the row to its workflow takes less; younger rows are left alone. */
@@ -84,6 +85,5 @@ async function end(
     await closeModels(tx, id, new Map());
     await appendLog(tx, { transferId: id, line: `Ended: ${status}. ${message}` });
   });
-  const waiting = await findWaitingBeside(db, id);
-  if (waiting !== undefined) await workflows.ring(waiting.destinationId, waiting.id);
+  await ringNext({ db, workflows }, id);
 }

@@ -188,6 +188,7 @@ type TestedDestination = z.infer<typeof DestinationTest>['data']['destination'];
 
 const unsavedSource = {
   id: null,
+  max_concurrent_transfers: null,
   created_at: null,
   updated_at: null,
   is_reachable: null,
@@ -210,6 +211,8 @@ const unsavedDestination = {
   created_at: null,
   updated_at: null,
   last_successful_transfer_ended_at: null,
+  consecutive_failures: null,
+  stale_since: null,
 };
 
 /** The fields besides the connection that the request gave. */

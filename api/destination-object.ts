@@ -30,6 +30,10 @@ export const Destination = z
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
     last_successful_transfer_ended_at: z.iso.datetime().nullable(),
+    consecutive_failures: z.int().openapi({ description: 'Since the last success.' }),
+    stale_since: z.iso.datetime().nullable().openapi({
+      description: 'Set while ten or more transfers in a row have failed.',
+    }),
     last_completed_transfer: Transfer.optional().openapi({
       description: 'Left out where there is none.',
     }),
@@ -129,6 +133,8 @@ export function presentDestination(destination: DestinationRecord, registry: Con
     last_successful_transfer_ended_at: optionalInstantOut(
       destination.lastSuccessfulTransferEndedAt,
     ),
+    consecutive_failures: destination.consecutiveFailures,
+    stale_since: optionalInstantOut(destination.staleSince),
   };
 }
 

@@ -1,15 +1,25 @@
 import { z } from '@hono/zod-openapi';
 import type { ConnectorRegistry } from '../connectors/connector.ts';
 import type { SourceRecord } from '../db/sources.ts';
-import { Name } from './inputs.ts';
+import { Name, wireInteger } from './inputs.ts';
 import { instantOut, optionalInstantOut } from '../domain/outputs.ts';
 import { echoSettings } from './settings.ts';
+
+const maxDescription =
+  'Transfers at once that may read from it, ours; null: as many as the environment lets run.';
+
+const caps = {
+  max_concurrent_transfers: wireInteger({ min: 1, max: 10_000 })
+    .nullish()
+    .openapi({ description: maxDescription }),
+};
 
 export const Source = z
   .looseObject({
     id: z.uuid(),
     name: z.string(),
     vendor: z.string(),
+    max_concurrent_transfers: z.int().nullable().openapi({ description: maxDescription }),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
     is_reachable: z
@@ -21,13 +31,13 @@ export const Source = z
   .openapi('Source');
 
 export const SourceInput = z
-  .looseObject({ vendor: z.string().min(1), name: Name })
+  .looseObject({ vendor: z.string().min(1), name: Name, ...caps })
   .openapi('SourceInput', {
     description: 'With the connection block under the name of its vendor.',
   });
 
 export const SourcePatch = z
-  .looseObject({ vendor: z.string().optional(), name: Name.optional() })
+  .looseObject({ vendor: z.string().optional(), name: Name.optional(), ...caps })
   .openapi('SourcePatch', {
     description: 'Only what changes; objects are merged, secrets left out stay.',
   });
@@ -54,6 +64,7 @@ export function presentSource(source: SourceRecord, registry: ConnectorRegistry)
     name: source.name,
     vendor: source.vendor,
     [source.vendor]: echoSettings(registry.get(source.vendor)?.source, source.settings),
+    max_concurrent_transfers: source.maxConcurrentTransfers,
     created_at: instantOut(source.createdAt),
     updated_at: instantOut(source.updatedAt),
     is_reachable: source.isReachable,

@@ -54,6 +54,7 @@ export const sources = createRouter()
       const source = await insertSource(db, {
         environment: c.var.environment,
         name: input.name,
+        maxConcurrentTransfers: input.max_concurrent_transfers,
         connection: await settleKeys(c, db, { ...asSaved(input.vendor), connection }),
         audit: auditOf(c),
       });
@@ -98,13 +99,15 @@ export const sources = createRouter()
       const connection =
         changed &&
         (await settleKeys(c, deps.db, { ...asSaved(stored.vendor), connection: changed }));
-      const isEmpty = connection === undefined && patch.name === undefined;
+      const { name, max_concurrent_transfers: maxConcurrentTransfers } = patch;
+      const isEmpty = [connection, name, maxConcurrentTransfers].every((one) => one === undefined);
       const source = isEmpty
         ? stored
         : await updateSource(deps.db, {
             environment,
             id,
-            name: patch.name,
+            name,
+            maxConcurrentTransfers,
             connection,
             audit: auditOf(c),
           });

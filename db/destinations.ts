@@ -40,6 +40,8 @@ export interface DestinationRecord {
   readonly maxConcurrentQueriesPerTransfer: number;
   readonly machineTypeId: string | null;
   readonly lastSuccessfulTransferEndedAt: Date | null;
+  readonly consecutiveFailures: number;
+  readonly staleSince: Date | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }

@@ -61,6 +61,8 @@ export const sources = snakeCase.table(
     name: text().notNull(),
     vendor: text().notNull(),
     connectionId: refersTo(() => connections.id).notNull(),
+    /** Transfers at once that may read from it; null: as many as the environment lets run. */
+    maxConcurrentTransfers: integer(),
     isReachable: boolean(),
     lastCheckedAt: instant(),
     createdAt: createdAt(),
@@ -191,6 +193,9 @@ export const destinations = snakeCase.table(
     maxConcurrentQueriesPerTransfer: integer().notNull(),
     machineTypeId: uuid(),
     lastSuccessfulTransferEndedAt: instant(),
+    /** Since the last success; a cancelled transfer counts as nothing. */
+    consecutiveFailures: integer().notNull().default(0),
+    staleSince: instant(),
     createdAt: createdAt(),
     updatedAt: createdAt(),
     deletedAt: instant(),

@@ -24,6 +24,8 @@ export interface SourceRecord {
   readonly settings: JsonObject;
   /** Which secrets are stored, as dotted paths. */
   readonly secretPaths: string[];
+  /** Transfers at once that may read from it; null: as many as the environment lets run. */
+  readonly maxConcurrentTransfers: number | null;
   readonly isReachable: boolean | null;
   readonly lastCheckedAt: Date | null;
   readonly createdAt: Date;
@@ -43,11 +45,12 @@ export async function insertSource(
   input: {
     environment: Environment;
     name: string;
+    maxConcurrentTransfers?: number | null | undefined;
     connection: ConnectionInput;
     audit: Audit<SourceRecord>;
   },
 ): Promise<SourceRecord> {
-  const { environment, name, connection, audit } = input;
+  const { environment, name, connection, audit, maxConcurrentTransfers = null } = input;
   const id = uuidv7();
   return await onDuplicate('sources_name', nameTaken(name), () =>
     db.transaction(async (tx) => {
@@ -56,9 +59,10 @@ export async function insertSource(
         environment,
         role: 'source',
       });
+      const { vendor } = connection;
       await tx
         .insert(sources)
-        .values({ id, environment, name, vendor: connection.vendor, connectionId });
+        .values({ id, environment, name, vendor, connectionId, maxConcurrentTransfers });
       const source = await getSource(tx, { environment, id });
       await recordAudit(tx, {
         environment,
@@ -121,11 +125,13 @@ export async function updateSource(
     environment: Environment;
     id: string;
     name?: string | undefined;
+    /** Null: no cap of its own. */
+    maxConcurrentTransfers?: number | null | undefined;
     connection?: ConnectionChange | undefined;
     audit: Audit<SourceRecord>;
   },
 ): Promise<SourceRecord> {
-  const { environment, id, name, connection, audit } = input;
+  const { environment, id, name, connection, audit, maxConcurrentTransfers: max } = input;
   return await onDuplicate('sources_name', nameTaken(name ?? ''), () =>
     db.transaction(async (tx) => {
       await tx.select({ id: sources.id }).from(sources).where(isLive(input)).for('no key update');
@@ -136,7 +142,12 @@ export async function updateSource(
         : before.connectionId;
       await tx
         .update(sources)
-        .set({ name: name ?? before.name, connectionId, updatedAt: sql`now()` })
+        .set({
+          name: name ?? before.name,
+          connectionId,
+          maxConcurrentTransfers: max === undefined ? before.maxConcurrentTransfers : max,
+          updatedAt: sql`now()`,
+        })
         .where(isLive(input));
       const source = await getSource(tx, input);
       await recordAudit(tx, {

@@ -1,11 +1,17 @@
 import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { ErrorObject } from '../domain/failure.ts';
 import { transferNotice } from '../domain/notices.ts';
-import type { ModelStatus, TransferStatus, TransferTrigger } from '../domain/statuses.ts';
+import type {
+  Environment,
+  ModelStatus,
+  TransferStatus,
+  TransferTrigger,
+} from '../domain/statuses.ts';
 import type { QueuedTransfer, QueueState } from '../domain/transfer-queue.ts';
 import type { Db } from './database.ts';
 import { destinations, sources } from './schema.ts';
 import { transferModels, transfers } from './transfer-schema.ts';
+import { countOutcome } from './destination-health.ts';
 import { recordNotice } from './notices.ts';
 import { appendLog } from './transfer-log.ts';
 
@@ -17,10 +23,14 @@ export interface WaitingTransfer extends QueuedTransfer {
   readonly trigger: TransferTrigger;
   readonly requestId: string | null;
   readonly modelNames: readonly string[];
+  /** It has been given a slot: it may start, or is about to. */
+  readonly isAdmitted: boolean;
 }
 
 export interface DestinationQueue extends Omit<QueueState, 'waiting'> {
   readonly waiting: readonly WaitingTransfer[];
+  /** Wait, but have a slot: a start that was lost is made again. */
+  readonly admitted: readonly WaitingTransfer[];
   readonly vendor: string;
 }
 
@@ -38,6 +48,7 @@ export async function readQueue(db: Db, destinationId: string): Promise<Destinat
       recipientId: transfers.recipientId,
       trigger: transfers.trigger,
       requestId: transfers.requestId,
+      isAdmitted: sql<boolean>`${transfers.admittedAt} is not null`,
       modelIds: sql<
         string[]
       >`array_agg(${transferModels.modelId} order by ${transferModels.position})`,
@@ -54,9 +65,11 @@ export async function readQueue(db: Db, destinationId: string): Promise<Destinat
     db,
     waiting.map(({ id }) => id),
   );
+  const admitted = waiting.filter(({ isAdmitted }) => isAdmitted);
   return {
-    waiting,
-    running: rows.filter(({ status }) => status === 'RUNNING'),
+    waiting: waiting.filter(({ isAdmitted }) => !isAdmitted),
+    admitted,
+    running: [...rows.filter(({ status }) => status === 'RUNNING'), ...admitted],
     concurrencyMax: destination?.concurrencyMax ?? 1,
     vendor: destination?.vendor ?? '',
   };
@@ -93,6 +106,7 @@ export async function openTransferRow(
       .set({
         status: 'RUNNING',
         workflowRunId,
+        admittedAt: sql`coalesce(${transfers.admittedAt}, clock_timestamp())`,
         startedAt: nextStart,
         destinationConnectionId: currentConnection,
       })
@@ -218,18 +232,13 @@ export async function endTransfer(
       destinationId: transfers.destinationId,
       endedAt: transfers.endedAt,
     });
-  if (ended !== undefined && input.status === 'SUCCESS') {
-    await db
-      .update(destinations)
-      .set({ lastSuccessfulTransferEndedAt: ended.endedAt })
-      .where(eq(destinations.id, ended.destinationId));
-  }
   if (ended === undefined) return false;
   await recordNotice(db, {
     environment: ended.environment,
     type: transferNotice(input.status),
     resourceId: input.transferId,
   });
+  await countOutcome(db, { ...ended, status: input.status });
   return true;
 }
 
@@ -251,4 +260,15 @@ export async function findWaitingBeside(
     .orderBy(asc(transfers.submittedAt))
     .limit(1);
   return waiting;
+}
+
+export async function environmentOfTransfer(
+  db: Db,
+  transferId: string,
+): Promise<Environment | undefined> {
+  const [found] = await db
+    .select({ environment: transfers.environment })
+    .from(transfers)
+    .where(eq(transfers.id, transferId));
+  return found?.environment;
 }

@@ -59,6 +59,8 @@ export const transfers = snakeCase.table(
     startBoundEpoch: bigint({ mode: 'number' }),
     submittedAt: instant().notNull(),
     enqueuedAt: instant(),
+    /** It has a slot of its environment from then on, until it ends. */
+    admittedAt: instant(),
     startedAt: instant(),
     endedAt: instant(),
     cancelRequestedAt: instant(),
@@ -72,6 +74,9 @@ export const transfers = snakeCase.table(
     index('transfers_of_destination').on(t.destinationId, t.submittedAt, t.id),
     index('transfers_of_recipient').on(t.recipientId, t.submittedAt, t.id),
     index('transfers_ended_at').on(t.environment, t.endedAt),
+    index('transfers_admitted')
+      .on(t.environment)
+      .where(sql`ended_at is null and admitted_at is not null`),
     index('transfers_open')
       .on(t.destinationId, t.submittedAt)
       .where(sql`ended_at is null`),

@@ -31,6 +31,9 @@ export async function createScene(
   const { api } = stand;
   const names = Array.from({ length: options.models }, (_, n) => `model_${n + 1}`);
   await askWorld(port, { verb: 'tables', tables: names.map((name) => `shop.${name}`) });
+  // What is measured is how fast it goes, not the caps.
+  const settings = { max_concurrent_transfers: 10_000, automatic_transfers: false };
+  await api.call({ method: 'PATCH', path: '/settings', body: { settings }, part: 'settings' });
   const source = { name: 'vendor', vendor: 'memory', memory: { port, store: 'vendor' } };
   await api.call({ method: 'POST', path: '/sources', body: { source }, part: 'source' });
   const modelIds: string[] = [];
