@@ -62,6 +62,8 @@ export const databases = [
       ...sqlServer,
       connection_database: text('Database to log in to'),
       write_database: place('Database to write to'),
+      // Newer clients name the database as other systems do.
+      database: z.string().min(1).optional().meta({ title: 'Database', internal: true }),
       schema: optionalSchema,
     }),
     source: z.object({ ...sqlServer, database: place('Database'), schema: optionalSchema }),

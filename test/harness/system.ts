@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { createApp } from '../../api/app.ts';
 import { usualRateLimits } from '../../api/rate-limits.ts';
 import type { ActivityDeps, WorkLimits } from '../../activities/deps.ts';
+import type { FetchCallback } from '../../bin/http-server.ts';
 import { createReach, hostKeysOf } from '../../bin/reach.ts';
 import { createWorkflowPort } from '../../bin/temporal-port.ts';
 import type { Work } from '../../bin/work.ts';
@@ -48,6 +49,9 @@ export interface System extends AsyncDisposable {
   readonly logged: string[];
   /** Every answer of the API, as text. */
   readonly answered: string[];
+  /** The API as a server calls it. */
+  readonly fetch: FetchCallback;
+  readonly keys: Readonly<Record<Environment, string>>;
   /** With the key of prod. @throws where the API refuses, unless asked for the bare answer by `ask`. */
   api<T>(method: string, path: string, body?: unknown): Promise<T>;
   ask<T>(request: ApiRequest): Promise<Answer<T>>;
@@ -90,7 +94,8 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
     rateLimits: usualRateLimits,
     pendingMigrations: async () => [],
   });
-  const { prod, staging } = await createKeys(metadata);
+  const keys = await createKeys(metadata);
+  const { prod, staging } = keys;
   const ask = async <T>(request: ApiRequest): Promise<Answer<T>> => {
     const { method, path, body, headers, environment } = request;
     const response = await app.request(path, {
@@ -118,6 +123,8 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
     client: temporal.client,
     logged,
     answered,
+    fetch: (request, env) => app.fetch(request, env),
+    keys,
     ask,
     async api<T>(method: string, path: string, body?: unknown): Promise<T> {
       const { status, message, data } = await ask<T>({ method, path, body });

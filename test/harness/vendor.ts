@@ -201,7 +201,7 @@ export function rowsAtSource(vendor: Pick<Vendor, 'sql'>, tenant: string, table 
 }
 
 /** All rows that stand at the customer's, by id. */
-export function rowsAtCustomer(customer: Customer, table = customer.table) {
+export function rowsAtCustomer(customer: Pick<Customer, 'sql' | 'table'>, table = customer.table) {
   const list = columns.map(([name]) => `t.${landedName(name)}::text`).join(', ');
   return textRows(customer.sql, /*sql*/ `select ${list} from ${table} t order by t.id`, []);
 }
