@@ -5,8 +5,8 @@ import { destinationOf, shownFields } from '../test/harness/form-client.ts';
 import { buildForm } from './form-tree.ts';
 import { echoSettings, parseSettings } from './settings.ts';
 
-// The tree of every vendor against the blocks of the contract, by a client that was written from the rules for
-// paths alone. What it derives is then sent: the settings accept it, and echo all of it but the secrets.
+// The tree of every vendor against the blocks of the contract, by a client that was written from the rules
+// for paths alone. What it derives is then sent: the settings accept it, and echo all but the secrets.
 
 const form = buildForm(
   [...connectors.values()]
@@ -17,7 +17,7 @@ const form = buildForm(
     })),
 );
 
-/** The fields of each vendor's block, as section 3.2 of the contract lists them; `s` is a secret. */
+/** The fields of each vendor's block, as section 3.2 of the contract lists them; `!` marks a secret. */
 const auth = {
   password: 'auth_method password_auth.username password_auth.password!',
   role: 'aws_iam_role.aws_iam_role_arn',
