@@ -25,6 +25,10 @@ const settings = z.object({
   WAYBILL_PUBLIC_CALLS: whole({ from: 1, to: 1_000_000, usual: 600 }),
   WAYBILL_SSH_KEY_CALLS: whole({ from: 1, to: 1_000_000, usual: 60 }),
   WAYBILL_PROXIES: whole({ from: 0, to: 10, usual: 0 }),
+  WAYBILL_METRICS_HOST: text('127.0.0.1'),
+  WAYBILL_METRICS_PORT: optionalPort(),
+  WAYBILL_OTLP_URL: url(),
+  WAYBILL_TEMPORAL_METRICS: z.string().trim().refine(isHostAndPort, 'must be host:port').optional(),
   WAYBILL_MACHINE_TYPES: text(JSON.stringify(usualMachineTypes))
     .transform(readMachineTypes)
     .refine(
@@ -65,6 +69,10 @@ const examples: Record<keyof typeof settings.shape, string> = {
   WAYBILL_PUBLIC_CALLS: '600',
   WAYBILL_SSH_KEY_CALLS: '60',
   WAYBILL_PROXIES: '1',
+  WAYBILL_METRICS_HOST: '0.0.0.0',
+  WAYBILL_METRICS_PORT: '9464',
+  WAYBILL_OTLP_URL: 'http://127.0.0.1:4318/v1/metrics',
+  WAYBILL_TEMPORAL_METRICS: '0.0.0.0:9465',
   WAYBILL_MACHINE_TYPES:
     '[{"id": "0199aa00-0000-7000-8000-00000000000a", "name": "large", "is_default": true}]',
   WAYBILL_LOG_LEVEL: 'info',
@@ -101,6 +109,14 @@ export interface Config {
   };
   /** What a destination may name as `machine_type_id`. */
   readonly machineTypes: readonly MachineType[];
+  /** Where figures are told; nothing is told without a port and a URL. */
+  readonly metrics: {
+    readonly host: string;
+    readonly port: number | undefined;
+    readonly otlpUrl: string | undefined;
+    /** For the figures of Temporal's own client. */
+    readonly temporalAddress: string | undefined;
+  };
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   /** Private networks that outgoing connections may reach. */
   readonly allowedNetworks: readonly string[];
@@ -137,6 +153,12 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       proxies: values.WAYBILL_PROXIES,
     },
     machineTypes: values.WAYBILL_MACHINE_TYPES,
+    metrics: {
+      host: values.WAYBILL_METRICS_HOST,
+      port: values.WAYBILL_METRICS_PORT,
+      otlpUrl: values.WAYBILL_OTLP_URL,
+      temporalAddress: values.WAYBILL_TEMPORAL_METRICS,
+    },
     logLevel: values.WAYBILL_LOG_LEVEL,
     allowedNetworks: values.WAYBILL_ALLOWED_NETWORKS,
     ownServicesOpen: values.WAYBILL_OWN_SERVICES === 'open',
@@ -181,6 +203,16 @@ function whole({ from, to, usual }: { from: number; to: number; usual: number })
   return text(String(usual))
     .refine(isInRange, `must be a whole number from ${from} to ${to}`)
     .transform(Number);
+}
+
+function optionalPort() {
+  const isPort = (value: string) => /^\d{1,5}$/.test(value) && Number(value) <= 65_535;
+  return z
+    .string()
+    .trim()
+    .refine(isPort, 'must be a whole number from 0 to 65535')
+    .transform(Number)
+    .optional();
 }
 
 function url() {

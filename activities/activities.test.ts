@@ -2,6 +2,7 @@ import { asyncLocalStorage, type Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { silentMetrics } from '../domain/metrics.ts';
 import type { Database } from '../db/database.ts';
 import type { WorkflowPort } from '../domain/ports.ts';
 import { createSealer } from '../lib/seal.ts';
@@ -18,6 +19,7 @@ function createWith(select: () => unknown) {
     reach: { socket: () => Promise.reject(new Error('no sockets here')) },
     workflows: {} as WorkflowPort,
     publicUrl: 'http://waybill.test',
+    metrics: silentMetrics,
     limits: {
       sliceMs: 1000,
       batchBytesMax: 1000,

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { StepOutcome } from '../domain/metrics.ts';
 import type { ActivityDeps, StepDeps } from './deps.ts';
 import { asApplicationFailure } from './activity-failure.ts';
 import { checkConnection } from './check-connection.ts';
@@ -61,6 +62,8 @@ async function runStep<I, O>(
     attempt: info.attempt,
   });
   const startedAt = performance.now();
+  const ended = (outcome: StepOutcome) =>
+    deps.metrics.stepEnded(info.activityType, outcome, (performance.now() - startedAt) / 1000);
   try {
     const output = await run(
       {
@@ -70,23 +73,38 @@ async function runStep<I, O>(
         attempt: info.attempt,
         workflowRunId: info.workflowExecution?.runId ?? '',
         beat: (next) => {
-          counts = next;
+          deps.metrics.moved(since(counts, next));
+          counts = { ...next };
           context.heartbeat(counts);
         },
       },
       input,
     );
+    ended('finished');
     log.info({ ...counts, ms: Math.round(performance.now() - startedAt) }, 'step finished');
     return output;
   } catch (error) {
     // A cancelled step ends as cancelled, whatever its connections said while they were cut.
     const { aborted, reason } = context.cancellationSignal;
     if (aborted) {
+      ended('stopped');
       log.info({ ...counts, why: reason.message }, 'step stopped');
       throw reason;
     }
-    throw await asApplicationFailure({ ...deps, log }, { error, input, step: info.activityType });
+    ended('failed');
+    const failure = await asApplicationFailure(
+      { ...deps, log },
+      { error, input, step: info.activityType },
+    );
+    deps.metrics.stepFailed(info.activityType, failure.type ?? 'bug');
+    throw failure;
   } finally {
     clearInterval(ticker);
   }
+}
+
+/** What has come to the counts since they were last told. */
+function since(before: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>) {
+  const of = (name: string) => (now[name] ?? 0) - (before[name] ?? 0);
+  return { rows: of('rows'), bytes: of('bytes'), batches: of('batches') };
 }

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { silentMetrics } from '../domain/metrics.ts';
 import type { Reach } from '../connectors/connector.ts';
 import { postgres } from '../connectors/postgres/declaration.ts';
 import { insertConnection } from '../db/connections.ts';
@@ -71,6 +72,7 @@ function depsOf(): StepDeps {
     workflows: unused,
     limits: unused,
     publicUrl: unused,
+    metrics: silentMetrics,
     isDraining: () => false,
     log: pino({ enabled: false }),
     signal: new AbortController().signal,

@@ -9,7 +9,7 @@ import { ringNext } from './ring-next.ts';
 
 /** The final status is written only over RUNNING, so that a second run finds it written and rings again. */
 export async function closeTransfer(
-  { db, workflows }: StepDeps,
+  { db, workflows, metrics }: StepDeps,
   { transferId, outcomes }: TransferClose,
 ): Promise<void> {
   const ends = new Map(Object.entries(outcomes).map(([id, outcome]) => [id, endOf(outcome)]));
@@ -20,7 +20,9 @@ export async function closeTransfer(
       [...ends.values()].map((end) => end.error),
     );
     const isFirst = await endTransfer(tx, { transferId, from: 'RUNNING', status, error });
-    if (isFirst) await appendLog(tx, { transferId, line: `Ended: ${status}.` });
+    if (!isFirst) return;
+    await appendLog(tx, { transferId, line: `Ended: ${status}.` });
+    metrics.transferEnded(status);
   });
   await ringDeliveries(db, (lane) => workflows.ringNotices(lane));
   await ringNext({ db, workflows }, transferId);

@@ -40,6 +40,7 @@ export async function deliverWebhook(deps: StepDeps, lane: Lane): Promise<Delive
   const { statusCode, error } = await attempt(deps, delivery);
   const millis = Math.round(performance.now() - startedAt);
   const isDelivered = statusCode !== null && statusCode >= 200 && statusCode < 300;
+  deps.metrics.noticeSent(isDelivered ? 'delivered' : 'failed');
   const waitSeconds = retryAfterSeconds(delivery.attempts + 1);
   const isSpent = delivery.ageSeconds + waitSeconds > deliverySecondsMax;
   const failure = isSpent ? ('ERROR' as const) : undefined;

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ConnectorRegistry, Reach } from '../connectors/connector.ts';
 import type { Database } from '../db/database.ts';
+import type { Metrics } from '../domain/metrics.ts';
 import type { WorkflowPort } from '../domain/ports.ts';
 import type { Sealer } from '../lib/seal.ts';
 
@@ -29,6 +30,7 @@ export interface ActivityDeps {
   /** Where clients reach the API; links in notices begin with it. */
   readonly publicUrl: string;
   readonly log: Logger;
+  readonly metrics: Metrics;
   /** Whether this worker takes no more work: what runs hands back at its next batch. */
   readonly isDraining: () => boolean;
 }

@@ -73,7 +73,7 @@ async function reconcilePending(deps: StepDeps, transfer: OpenTransfer): Promise
 const lost = 'The workflow of this transfer is gone, and it did not report an end.';
 
 async function end(
-  { db, workflows }: StepDeps,
+  { db, workflows, metrics }: StepDeps,
   { id }: OpenTransfer,
   end: { from: TransferStatus; status: TransferStatus; code: ErrorCode; message: string },
 ): Promise<void> {
@@ -82,6 +82,7 @@ async function end(
   await db.transaction(async (tx) => {
     const isFirst = await endTransfer(tx, { transferId: id, from, status, error });
     if (!isFirst) return;
+    metrics.transferEnded(status);
     await closeModels(tx, id, new Map());
     await appendLog(tx, { transferId: id, line: `Ended: ${status}. ${message}` });
   });

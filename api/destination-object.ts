@@ -8,6 +8,18 @@ import { instantOut, optionalInstantOut } from '../domain/outputs.ts';
 import { echoSettings } from './settings.ts';
 import { Transfer } from './transfer-object.ts';
 
+const Freshness = z
+  .object({
+    model_id: z.uuid(),
+    model_name: z.string(),
+    current_as_of: z.iso.datetime().nullable().openapi({
+      description: 'All that was committed at the source before has landed.',
+    }),
+    seconds_behind: z.int().nullable(),
+    watermark: z.iso.datetime().nullable(),
+  })
+  .openapi('Freshness');
+
 const Schedule = z
   .object({ cron: z.string(), time_zone: z.string() })
   .openapi('Schedule', { example: { cron: '0 6 * * 1-5', time_zone: 'Europe/Berlin' } });
@@ -33,6 +45,9 @@ export const Destination = z
     consecutive_failures: z.int().openapi({ description: 'Since the last success.' }),
     stale_since: z.iso.datetime().nullable().openapi({
       description: 'Set while ten or more transfers in a row have failed.',
+    }),
+    freshness: z.array(Freshness).optional().openapi({
+      description: 'How current each model is at the destination, ours.',
     }),
     last_completed_transfer: Transfer.optional().openapi({
       description: 'Left out where there is none.',

@@ -1,7 +1,9 @@
 import type { Context } from 'hono';
 import type { DestinationRecord } from '../db/destinations.ts';
+import { listFreshness, type Freshness } from '../db/freshness.ts';
 import { readLogs } from '../db/transfer-log.ts';
 import { lastCompletedTransfers } from '../db/transfers.ts';
+import { exactInstantOut, optionalInstantOut } from '../domain/outputs.ts';
 import type { AppEnv } from './deps.ts';
 import type { Destination } from './destination-object.ts';
 import { presentDestination } from './destination-object.ts';
@@ -19,11 +21,29 @@ export async function destinationPresenter(
     destinationIds: shown.map(({ id }) => id),
   });
   const logs = await readLogs(db, { transferIds: [...last.values()].map(({ id }) => id) });
+  const fresh = Map.groupBy(
+    await listFreshness(
+      db,
+      shown.map(({ id }) => id),
+    ),
+    ({ destinationId }) => destinationId,
+  );
   return (destination: DestinationRecord): Destination => {
     const ended = last.get(destination.id);
     return {
       ...presentDestination(destination, registry),
+      freshness: (fresh.get(destination.id) ?? []).map(presentFreshness),
       ...(ended && { last_completed_transfer: presentTransfer(ended, { publicUrl, logs }) }),
     };
+  };
+}
+
+function presentFreshness(one: Freshness) {
+  return {
+    model_id: one.modelId,
+    model_name: one.modelName,
+    current_as_of: optionalInstantOut(one.currentAsOf),
+    seconds_behind: one.secondsBehind,
+    watermark: exactInstantOut(one.watermark),
   };
 }

@@ -11,6 +11,7 @@ import { taskQueuesOf } from '../domain/temporal-names.ts';
 import { createKeyPool } from '../lib/key-pair.ts';
 import { createSealer } from '../lib/seal.ts';
 import { createHttpServer, type FetchCallback } from './http-server.ts';
+import { startMetrics } from './metrics.ts';
 import { runProcess } from './run-process.ts';
 import { connectTemporal, createWorkflowPort } from './temporal-port.ts';
 
@@ -54,6 +55,7 @@ async function main(): Promise<void> {
       pendingMigrations: () => pendingMigrations(db),
     }),
   );
+  await using _metrics = await startMetrics(config.metrics, { db });
   log.info({ host: config.api.host, port }, 'api started');
   await stopSignal();
   await drain(server);

@@ -5,6 +5,7 @@ import { connectors } from '../connectors/registry.ts';
 import { closeDatabase, createDatabase } from '../db/database.ts';
 import { taskQueuesOf } from '../domain/temporal-names.ts';
 import { createSealer } from '../lib/seal.ts';
+import { startMetrics } from './metrics.ts';
 import { createReach, hostKeysOf } from './reach.ts';
 import { ensureReconcileSchedule } from './reconcile-schedule.ts';
 import { runProcess } from './run-process.ts';
@@ -33,13 +34,14 @@ await runProcess('worker', main);
 async function main(): Promise<void> {
   const config = loadConfig();
   const log = pino({ level: config.logLevel, base: { role: 'worker' } });
-  installRuntime(log);
+  installRuntime(log, config.metrics.temporalAddress);
   const taskQueues = taskQueuesOf();
   const client = connectTemporal(config.temporal);
   await checkNamespace(client);
   await ensureReconcileSchedule(client, taskQueues);
   const connection = await NativeConnection.connect({ address: config.temporal.address });
   const db = createDatabase(config.databaseUrl, { connectionsMax: config.dataSlots + 20 });
+  await using running = await startMetrics(config.metrics);
   const work = await createWork({
     connection,
     namespace: config.temporal.namespace,
@@ -54,6 +56,7 @@ async function main(): Promise<void> {
       limits: config.limits,
       publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.api.port}`,
       log,
+      metrics: running.metrics,
     },
   });
   log.info({ dataSlots: config.dataSlots }, 'worker started');
@@ -71,7 +74,7 @@ async function main(): Promise<void> {
  * Temporal's own lines become ours, a level lower: each workflow and activity says so when it starts and
  * ends, and our own lines tell more. The runtime also turns SIGINT and SIGTERM into a drain of the workers.
  */
-function installRuntime(log: Logger): void {
+function installRuntime(log: Logger, metricsAddress: string | undefined): void {
   const write = (level: LogLevel, message: string, meta?: Record<string, unknown>) => {
     const { error, sdkComponent: component, workflowId: workflow } = meta ?? {};
     // An error of an activity was logged by us already, without what a driver may quote.
@@ -88,6 +91,12 @@ function installRuntime(log: Logger): void {
       error: (message, meta) => write('ERROR', message, meta),
     },
     shutdownSignals: ['SIGINT', 'SIGTERM'],
-    telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
+    telemetryOptions: {
+      logging: { forward: {}, filter: 'WARN' },
+      // The figures of Temporal's own client: queues, slots, latencies.
+      ...(metricsAddress !== undefined && {
+        metrics: { prometheus: { bindAddress: metricsAddress } },
+      }),
+    },
   });
 }

@@ -174,14 +174,17 @@ export async function recordSuccess(
       .update(transferModels)
       .set({ status: 'SUCCESS', error: null, endedAt: sql`now()` })
       .where(and(isRun(run), isOpen))
-      .returning({ modelId: transferModels.modelId });
-    if (recorded.length === 0) return;
+      .returning({ startedAt: transferModels.startedAt });
+    const [ended] = recorded;
+    if (ended === undefined) return;
     const { destinationId, modelId } = run;
     const guarantee = run.plan?.fence.guarantee;
     const state = {
       watermark: watermark ?? null,
       guarantee: guarantee === undefined ? null : { guarantee },
       appliedTable: table,
+      // The start of the run, not its end: what committed meanwhile is the next one's.
+      ...(run.windowUpTo === undefined && { currentAsOf: ended.startedAt }),
       updatedAt: sql`now()`,
     };
     await tx

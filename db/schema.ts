@@ -220,6 +220,8 @@ export const modelStates = snakeCase.table(
     watermark: text().$type<InstantText>(),
     guarantee: jsonb().$type<JsonObject>(),
     appliedTable: jsonb().$type<LandedTable>(),
+    /** All that was committed at the source before has landed. */
+    currentAsOf: instant(),
     updatedAt: createdAt(),
   },
   (t) => [

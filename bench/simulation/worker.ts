@@ -1,5 +1,6 @@
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
+import { silentMetrics } from '../../domain/metrics.ts';
 import { createReach, hostKeysOf } from '../../bin/reach.ts';
 import { ensureReconcileSchedule } from '../../bin/reconcile-schedule.ts';
 import { runProcess } from '../../bin/run-process.ts';
@@ -40,6 +41,7 @@ await runProcess('simulated worker', async () => {
       limits: config.limits,
       publicUrl: config.publicUrl ?? `http://127.0.0.1:${config.api.port}`,
       log,
+      metrics: silentMetrics,
     },
   });
   process.stdout.write('worker started\n');

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
+import { silentMetrics } from '../../domain/metrics.ts';
 import { closeTransfer } from '../../activities/close-transfer.ts';
 import { copySlice } from '../../activities/copy-slice.ts';
 import type { StepDeps, WorkLimits } from '../../activities/deps.ts';
@@ -49,6 +50,7 @@ export function stepDeps({ metadata }: Shipment, options: StepOptions): StepDeps
     workflows: silentPort,
     limits: { ...usualLimits, ...options.limits },
     publicUrl: 'http://waybill.test',
+    metrics: silentMetrics,
     isDraining: () => false,
     log: pino({ level: 'silent' }),
     signal: options.signal ?? new AbortController().signal,

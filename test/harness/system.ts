@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
+import { silentMetrics } from '../../domain/metrics.ts';
 import { createApp } from '../../api/app.ts';
 import { usualRateLimits } from '../../api/rate-limits.ts';
 import type { ActivityDeps, WorkLimits } from '../../activities/deps.ts';
@@ -114,6 +115,7 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
       : await startWorkHere(temporal, {
           ...deps,
           publicUrl: 'http://waybill.test',
+          metrics: silentMetrics,
           limits: { ...usualLimits, ...options.limits },
           connectors: withLookback(options.lookbackSeconds),
         });

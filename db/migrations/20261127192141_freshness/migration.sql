@@ -1,0 +1,1 @@
+ALTER TABLE "model_states" ADD COLUMN "current_as_of" timestamp(6) with time zone;
