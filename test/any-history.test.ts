@@ -198,8 +198,9 @@ class Play {
     };
     const planned = [...faults];
     const { route, faults: counted } = this.world.route(planned);
+    // Before any other fault of that call: nothing arrives on a connection that is broken.
     this.breakConnections = () =>
-      void planned.push({ call: counted.calls.length + 1, when: 'before' });
+      void planned.unshift({ call: counted.calls.length + 1, when: 'before' });
     const bounds = { after: this.instantAt(window.after), upTo: this.instantAt(window.upTo) };
     try {
       const ranked = { ...options, onBatch, window: bounds, startedAtMicros: this.transfers };
