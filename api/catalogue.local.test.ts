@@ -32,7 +32,8 @@ describe('the catalogue', () => {
     ]);
     expect(vendors[1]).toMatchObject({ display: 'PostgreSQL', disabled: false });
     for (const { docs, icon_url: icon } of vendors) {
-      expect(docs).toMatch(/^https:/);
+      const page = await api.call('GET', new URL(docs).pathname, { key: null });
+      expect([page.status, page.text.includes('<th>Field</th>')], docs).toEqual([200, true]);
       expect(icon).toMatch(/^data:image\/svg\+xml,/);
     }
     const sources = await api.call('GET', '/public/source-vendors', { key: null });
@@ -64,6 +65,12 @@ describe('the catalogue', () => {
       );
     }
   });
+});
+
+test('a vendor that nobody knows has no page', async () => {
+  const answer = await api.call('GET', '/docs/vendors/nobody', { key: null });
+  expect(answer.status).toBe(404);
+  expect(answer.body).toMatchObject({ status: 'error', message: 'There is no vendor nobody.' });
 });
 
 describe('the form', () => {

@@ -119,7 +119,7 @@ function optionOf({ publicUrl }: AppDeps, { kind, title, isPlanned }: ConnectorD
   return {
     key: kind,
     display: title,
-    docs: `${publicUrl}/docs`,
+    docs: `${publicUrl}/docs/vendors/${kind}`,
     icon_url: monogram(title),
     disabled: isPlanned === true,
   } satisfies FormOption;

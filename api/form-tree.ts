@@ -145,7 +145,7 @@ function nodeOf(
   return {
     name,
     parent: place.parent,
-    required: !fieldOf(field).isOptional,
+    required: !fieldOf(field).isOptional || metaOf(field).needed === true,
     type: typeOf(field),
     ...(options.length > 0 && {
       enum: options.map((key) => ({ key, display: titles[key] ?? key })),

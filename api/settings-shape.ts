@@ -20,6 +20,7 @@ export interface FieldMeta {
   readonly place?: boolean;
   readonly json?: boolean;
   readonly internal?: boolean;
+  readonly needed?: boolean;
   readonly keyFormat?: 'ssh_rsa' | 'pkcs8';
   readonly options?: Readonly<Record<string, string>>;
 }

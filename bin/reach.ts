@@ -20,7 +20,12 @@ export function createReach(config: ReachConfig, hostKeys: HostKeys): Reach {
       const { tunnel, timeoutMs } = target;
       if (tunnel === undefined) return connect(target, timeoutMs);
       const socket = await connect(tunnel, timeoutMs);
-      return openTunnel(target, { tunnel, socket, hostKeys });
+      try {
+        return await openTunnel(target, { tunnel, socket, hostKeys });
+      } catch (error) {
+        socket.destroy();
+        throw error;
+      }
     },
   };
 }

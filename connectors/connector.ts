@@ -195,7 +195,8 @@ export interface ConnectorRoles {
  * A connector as data: what the API needs for forms, validation and redaction, without its driver.
  * Settings are zod objects whose fields say by `meta`: `title`, `help`, `placeholder`; `secret` is sealed and
  * never echoed; the `place` fields together say where the data lives; `options` names the values of a list,
- * `keyFormat` a key pair of ours, `json` an object that may come as text, `internal` what no form shows.
+ * `keyFormat` a key pair of ours, `json` an object that may come as text, `internal` what no
+ * form shows, `needed` what a form asks for wherever it shows it, although the block may lack it.
  */
 export interface ConnectorDeclaration {
   /** `vendor` on the wire. */

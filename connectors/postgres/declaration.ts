@@ -36,9 +36,15 @@ const connection = {
   use_ssh_tunnel: z.boolean().default(false).meta({ title: 'Use an SSH tunnel' }),
   ssh_tunnel: z
     .object({
-      ssh_tunnel_host: z.string().optional().meta({ title: 'Host of the tunnel', place: true }),
+      ssh_tunnel_host: z
+        .string()
+        .optional()
+        .meta({ title: 'Host of the tunnel', place: true, needed: true }),
       ssh_tunnel_port: z.int().min(1).max(65_535).optional().meta({ title: 'Port of the tunnel' }),
-      ssh_tunnel_username: z.string().optional().meta({ title: 'Username at the tunnel' }),
+      ssh_tunnel_username: z
+        .string()
+        .optional()
+        .meta({ title: 'Username at the tunnel', needed: true }),
       ssh_public_key: z.string().optional().meta({
         title: 'Public key of the tunnel',
         help: 'Made by us: put it into authorized_keys there.',
