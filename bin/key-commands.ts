@@ -66,7 +66,7 @@ function scopeOption(): Option {
   return new Option('--scope <scope...>', what).choices(keyScopes);
 }
 
-function wholeFrom(min: number, max: number) {
+export function wholeFrom(min: number, max: number) {
   return (text: string): number => {
     const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
     if (number >= min && number <= max) return number;

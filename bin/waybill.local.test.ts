@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMetadata, testSealer, type Metadata } from '../test/harness/metadata.ts';
+import { recallHostKey, rememberHostKey } from '../db/host-keys.ts';
 import { findApiKey } from '../db/api-keys.ts';
 import { insertConnection } from '../db/connections.ts';
 import { runCommand } from './run-command.ts';
@@ -88,6 +89,18 @@ test('a rotated key is like the old one, which goes on as long as it was told to
     failed: 'exit code 1',
     stderr: `There is no valid API key ${made.id} to rotate.\n`,
   });
+});
+
+test('the key of an SSH server is forgotten once, and a port is a number', async () => {
+  const place = { host: 'bastion.example.com', port: 2222 };
+  await rememberHostKey(metadata.db, { ...place, fingerprint: 'SHA256:x' });
+  const forget = (...args: string[]) => waybill(['forget-host-key', ...args, '--json']);
+  const first = await forget('Bastion.Example.com', '--port', '2222');
+  expect(JSON.parse(first.stdout)).toEqual({ forgotten: true });
+  expect(await recallHostKey(metadata.db, place)).toBeUndefined();
+  const again = await forget('bastion.example.com', '--port', '2222');
+  expect(JSON.parse(again.stdout)).toEqual({ forgotten: false });
+  expect((await forget('x', '--port', 'ssh')).stderr).toContain('a whole number from 1 to 65535');
 });
 
 test('rotation wraps every secret with the first key, once', async () => {

@@ -8,7 +8,7 @@ import { rotateSigningKey } from '../db/signing-keys.ts';
 import { closeDatabase, createDatabase, pingDatabase, type Database } from '../db/database.ts';
 import { Failure, toFailure } from '../domain/failure.ts';
 import { createSealer } from '../lib/seal.ts';
-import { addKeyCommands } from './key-commands.ts';
+import { addKeyCommands, wholeFrom } from './key-commands.ts';
 import { print } from './print-result.ts';
 
 // The operator's command line: `npm run waybill -- …`. It works on Waybill's own database and nothing else.
@@ -36,9 +36,9 @@ program
 program
   .command('forget-host-key <host>')
   .description('Lets an SSH server of a tunnel show another key than before')
-  .option('--port <number>', 'where it listens', '22')
+  .option('--port <number>', 'where it listens', wholeFrom(1, 65_535), 22)
   .option('--json', 'prints {"forgotten"}')
-  .action((host: string, options: { port: string; json?: boolean }) => forget(host, options));
+  .action((host: string, options: { port: number; json?: boolean }) => forget(host, options));
 program
   .command('rotate')
   .description(
@@ -58,10 +58,10 @@ try {
 
 async function forget(
   host: string,
-  { port, json }: { port: string; json?: boolean },
+  { port, json }: { port: number; json?: boolean },
 ): Promise<void> {
   await withDatabase(async (db) => {
-    const place = { host: host.toLowerCase(), port: Number(port) };
+    const place = { host: host.toLowerCase(), port };
     const forgotten = await forgetHostKey(db, place);
     const said = forgotten
       ? 'The next login takes the key that it finds.'
