@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { Database } from '../db/database.ts';
 import { Failure, failurePolicies, type FailureKind } from '../domain/failure.ts';
+import { createSealer } from '../lib/seal.ts';
 import { asApplicationFailure } from './activity-failure.ts';
 
 /** Our database is asked only where a model's step failed in a way that may pass. */
@@ -11,7 +12,7 @@ function translate(error: unknown) {
   const lines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) });
   const translated = asApplicationFailure(
-    { db: noDatabase, log },
+    { db: noDatabase, log, sealer: createSealer([{ id: 'test', key: Buffer.alloc(32) }]) },
     { error, input: {}, step: 'step' },
   );
   return translated.then((failure) => ({ failure, log: lines.join('') }));

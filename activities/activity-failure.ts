@@ -1,7 +1,8 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { isDatabaseAway } from '../db/database.ts';
+import { keepTrace } from '../db/traces.ts';
 import { countFailure } from '../db/model-runs.ts';
-import { Failure, toFailure } from '../domain/failure.ts';
+import { driverTextOf, Failure, toFailure } from '../domain/failure.ts';
 import { transientFailuresMax, transientMinutesMax } from '../domain/policy.ts';
 import type { ModelRef } from '../domain/steps.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -14,13 +15,14 @@ const messageCharsMax = 1000;
  * quote rows, stays here: the SDK would write the chain of causes into the history.
  */
 export async function asApplicationFailure(
-  deps: Pick<ActivityDeps, 'db' | 'log'>,
+  deps: Pick<ActivityDeps, 'db' | 'log' | 'sealer'>,
   { error, input, step }: { error: unknown; input: unknown; step: string },
 ): Promise<ApplicationFailure> {
   const failure = isDatabaseAway(error)
     ? new Failure('unavailable', 'The database of Waybill does not answer.')
     : toFailure(error);
   const mayRetry = failure.policy.retry === 'soon' && !(await isExhausted(deps, failure, input));
+  await keepDriverText(deps, failure, input);
   const level = failure.kind === 'bug' ? 'error' : 'warn';
   deps.log[level](
     {
@@ -38,6 +40,20 @@ export async function asApplicationFailure(
     details: [failure.code, failure.detail?.slice(0, messageCharsMax), step],
     nonRetryable: !mayRetry,
     ...(failure.retryAfterMs === undefined ? {} : { nextRetryDelay: failure.retryAfterMs }),
+  });
+}
+
+/** For endpoints that asked for it. That it cannot be kept is no reason to fail in another way. */
+async function keepDriverText(
+  { db, sealer, log }: Pick<ActivityDeps, 'db' | 'log' | 'sealer'>,
+  failure: Failure,
+  input: unknown,
+): Promise<void> {
+  const trace = driverTextOf(failure);
+  if (trace === undefined || !isModelRef(input)) return;
+  const { transferId, modelId } = input;
+  await keepTrace(db, sealer, { transferId, modelId, code: failure.code, trace }).catch(() => {
+    log.warn({ transferId, modelId }, 'a sensitive trace could not be kept');
   });
 }
 

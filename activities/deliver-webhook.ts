@@ -7,11 +7,11 @@ import {
   type Lane,
 } from '../db/notices.ts';
 import { contextOf, currentSigningKey } from '../db/signing-keys.ts';
+import { describeTraces } from '../db/traces.ts';
 import { describeTransferNotice } from '../db/transfer-notices.ts';
 import { openWebhookKey } from '../db/webhooks.ts';
 import { deliverySecondsMax, retryAfterSeconds } from '../domain/notices.ts';
-import { requestFor, type WebhookRequest } from '../domain/webhook-request.ts';
-import type { JsonObject } from '../lib/deep-merge.ts';
+import { requestFor, traceRequest, type WebhookRequest } from '../domain/webhook-request.ts';
 import { GuardError } from '../lib/guard.ts';
 import { sendHttp } from '../lib/send-http.ts';
 import type { StepDeps } from './deps.ts';
@@ -75,24 +75,16 @@ async function attempt(deps: StepDeps, delivery: DueDelivery): Promise<Attempt> 
 }
 
 async function requestOf(deps: StepDeps, delivery: DueDelivery): Promise<WebhookRequest> {
+  const { db, sealer, publicUrl } = deps;
   const { notice, webhook } = delivery;
-  const data: JsonObject =
-    notice.data ?? (await describeTransferNotice(deps.db, notice.resourceId, deps.publicUrl));
-  return requestFor(
-    {
-      id: notice.id,
-      type: notice.type,
-      environment: notice.environment,
-      createdAt: notice.createdAt,
-      data,
-    },
-    {
-      vendor: webhook.vendor,
-      url: webhook.url,
-      apiKey: openWebhookKey(webhook, deps.sealer),
-      publicUrl: deps.publicUrl,
-    },
-  );
+  const { id, type, environment, createdAt, resourceId } = notice;
+  const { vendor, url } = webhook;
+  const endpoint = { vendor, url, apiKey: openWebhookKey(webhook, sealer), publicUrl };
+  if (type === 'sensitive_trace') {
+    return traceRequest(await describeTraces(db, sealer, resourceId), { createdAt, endpoint });
+  }
+  const data = notice.data ?? (await describeTransferNotice(db, resourceId, publicUrl));
+  return requestFor({ id, type, environment, createdAt, data }, endpoint);
 }
 
 /** Over the time of sending and the exact bytes, so that neither can be exchanged. */

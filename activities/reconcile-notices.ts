@@ -1,4 +1,5 @@
 import { listOpenLanes, purgeNotices, ringDeliveries } from '../db/notices.ts';
+import { purgeTraces } from '../db/traces.ts';
 import type { StepDeps } from './deps.ts';
 
 /** Whoever wrote a notice rings for it within this time, or has died. */
@@ -12,4 +13,5 @@ export async function reconcileNotices({ db, workflows, limits }: StepDeps): Pro
   await ringDeliveries(db, ring, { olderThanSeconds: handOverSeconds });
   for (const lane of await listOpenLanes(db, silentSeconds)) await ring(lane);
   await purgeNotices(db, limits.transferDaysKept);
+  await purgeTraces(db);
 }

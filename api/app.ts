@@ -26,6 +26,7 @@ import { scopedTokens } from './scoped-tokens.ts';
 import { sourceCredentials } from './source-credentials.ts';
 import { sources } from './sources.ts';
 import { sshKeys } from './ssh-keys.ts';
+import { traceEndpoints } from './trace-endpoints.ts';
 import { transferActions } from './transfer-actions.ts';
 import { transfers } from './transfers.ts';
 import { upserts } from './upserts.ts';
@@ -71,6 +72,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     environmentSettings,
     webhooks,
     webhookDeliveries,
+    traceEndpoints,
     sourceCredentials,
   ]) {
     app.route('/', routes);

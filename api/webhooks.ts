@@ -32,7 +32,7 @@ const Webhook = z
   .openapi('Webhook');
 
 /** Whether the address is allowed is known when it is sent to: names change where they point. */
-const Url = z.string().trim().max(2048).refine(isHttpUrl, {
+export const Url = z.string().trim().max(2048).refine(isHttpUrl, {
   error: 'must be an http or https URL without a user name or password in it.',
 });
 
@@ -46,7 +46,7 @@ const ApiVersion = z
   .literal(noticeVersion, { error: `must be ${noticeVersion}, the only one there is.` })
   .optional();
 
-const ApiKey = z.string().max(4096).nullish().openapi({ description: 'Write-only.' });
+export const ApiKey = z.string().max(4096).nullish().openapi({ description: 'Write-only.' });
 
 const WebhookInput = z
   .object({

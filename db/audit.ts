@@ -8,6 +8,7 @@ import { auditLog } from './access-schema.ts';
 
 type Written = 'ADD' | 'UPDATE' | 'DELETE';
 type Noun =
+  | 'SENSITIVE_TRACE_ENDPOINT'
   | 'WEBHOOK'
   | 'RECIPIENT_SOURCE_CREDENTIAL'
   | 'SOURCE'

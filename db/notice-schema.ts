@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { boolean, index, integer, jsonb, snakeCase, text } from 'drizzle-orm/pg-core';
-import type { NoticeType, WebhookVendor } from '../domain/notices.ts';
+import type { NoticeType, WebhookKind, WebhookVendor } from '../domain/notices.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import {
   createdAt,
@@ -11,12 +11,16 @@ import {
   ofEnvironment,
   refersTo,
 } from './columns.ts';
+import { models } from './schema.ts';
+import { transfers } from './transfer-schema.ts';
 
 export const webhooks = snakeCase.table(
   'webhooks',
   {
     id: id(),
     environment: ofEnvironment(),
+    /** `trace`: told what drivers said, and of no events. */
+    kind: text().$type<WebhookKind>().notNull().default('webhook'),
     name: text().notNull(),
     vendor: text().$type<WebhookVendor>().notNull(),
     url: text().notNull(),
@@ -95,3 +99,23 @@ export const signingKeys = snakeCase.table('signing_keys', {
   createdAt: createdAt(),
   retiredAt: instant(),
 });
+
+/** What a driver said when a step of a transfer failed: it may quote rows, so it is sealed, and lapses. */
+export const sensitiveTraces = snakeCase.table(
+  'sensitive_traces',
+  {
+    id: id(),
+    environment: ofEnvironment(),
+    transferId: refersTo(() => transfers.id).notNull(),
+    modelId: refersTo(() => models.id).notNull(),
+    code: text().notNull(),
+    /** Sealed. */
+    trace: text().notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    index('sensitive_traces_transfer_id').on(t.transferId),
+    index('sensitive_traces_created_at').on(t.createdAt),
+    index('sensitive_traces_model_id').on(t.modelId),
+  ],
+);

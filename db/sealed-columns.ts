@@ -6,10 +6,11 @@ import { sourceCredentials } from './credentials-schema.ts';
 import type { Db } from './database.ts';
 import { sealContext as ofKeyPair } from './key-pairs.ts';
 import { keyPairs } from './keys-schema.ts';
-import { signingKeys, webhooks } from './notice-schema.ts';
+import { sensitiveTraces, signingKeys, webhooks } from './notice-schema.ts';
 import { connections } from './schema.ts';
 import { contextOf as ofSigningKey } from './signing-keys.ts';
 import { contextOf as ofCredential } from './source-credentials.ts';
+import { contextOf as ofTrace } from './traces.ts';
 import { contextOf as ofWebhook } from './webhooks.ts';
 
 interface SealedColumn {
@@ -29,6 +30,12 @@ const sealedColumns: readonly SealedColumn[] = [
   },
   { table: connections, column: connections.secrets, id: connections.id, contextOf: ofConnection },
   { table: keyPairs, column: keyPairs.privateKey, id: keyPairs.id, contextOf: ofKeyPair },
+  {
+    table: sensitiveTraces,
+    column: sensitiveTraces.trace,
+    id: sensitiveTraces.id,
+    contextOf: ofTrace,
+  },
   { table: webhooks, column: webhooks.apiKey, id: webhooks.id, contextOf: ofWebhook },
   {
     table: signingKeys,

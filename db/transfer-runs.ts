@@ -13,6 +13,7 @@ import { destinations, sources } from './schema.ts';
 import { transferModels, transfers } from './transfer-schema.ts';
 import { countOutcome } from './destination-health.ts';
 import { recordNotice } from './notices.ts';
+import { recordTraces } from './traces.ts';
 import { appendLog } from './transfer-log.ts';
 
 // What the workflows write: a transfer from the queue to its end. Ids come from the transfer's own row,
@@ -238,6 +239,7 @@ export async function endTransfer(
     type: transferNotice(input.status),
     resourceId: input.transferId,
   });
+  await recordTraces(db, { environment: ended.environment, transferId: input.transferId });
   await countOutcome(db, { ...ended, status: input.status });
   return true;
 }

@@ -1,6 +1,6 @@
 import { and, desc, eq, getColumns, inArray, isNull, sql, type SQL } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
-import type { NoticeType, WebhookVendor } from '../domain/notices.ts';
+import type { NoticeType, WebhookKind, WebhookVendor } from '../domain/notices.ts';
 import type { DeliveryStatus, Environment } from '../domain/statuses.ts';
 import type { Sealer } from '../lib/seal.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
@@ -12,11 +12,19 @@ import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 
 const { deletedAt: _deletedAt, apiKey: _apiKey, ...columns } = getColumns(webhooks);
 
+/** How each kind is called in the audit log and in messages. */
+const kinds = {
+  webhook: { event: 'WEBHOOK', words: 'webhook' },
+  trace: { event: 'SENSITIVE_TRACE_ENDPOINT', words: 'sensitive trace endpoint' },
+} as const;
+
 export type WebhookRecord = Omit<typeof webhooks.$inferSelect, 'deletedAt' | 'apiKey'>;
 
 interface Of {
   readonly environment: Environment;
   readonly id: string;
+  /** A webhook unless told. */
+  readonly kind?: WebhookKind | undefined;
 }
 
 export interface WebhookWrite {
@@ -32,6 +40,7 @@ export async function insertWebhook(
   db: Db,
   input: {
     environment: Environment;
+    kind?: WebhookKind | undefined;
     vendor: WebhookVendor;
     name: string;
     url: string;
@@ -42,17 +51,17 @@ export async function insertWebhook(
     audit: Audit<WebhookRecord>;
   },
 ): Promise<WebhookRecord> {
-  const { environment, vendor, name, url, events, isEnabled, audit } = input;
+  const { environment, kind = 'webhook', vendor, name, url, events, isEnabled, audit } = input;
   const id = uuidv7();
   return await db.transaction(async (tx) => {
     const apiKey = sealed(input, id);
     await tx
       .insert(webhooks)
-      .values({ id, environment, vendor, name, url, events: [...events], isEnabled, apiKey });
-    const webhook = await getWebhook(tx, { environment, id });
+      .values({ id, environment, kind, vendor, name, url, events: [...events], isEnabled, apiKey });
+    const webhook = await getWebhook(tx, { environment, id, kind });
     await recordAudit(tx, {
       environment,
-      eventType: 'WEBHOOK_ADD',
+      eventType: `${kinds[kind].event}_ADD`,
       resourceId: id,
       actor: audit.actor,
       object: audit.present(webhook),
@@ -64,19 +73,28 @@ export async function insertWebhook(
 /** @throws Failure `not_found` */
 export async function getWebhook(db: Db, input: Of): Promise<WebhookRecord> {
   const [webhook] = await db.select(columns).from(webhooks).where(isLive(input));
-  if (!webhook) throw new Failure('not_found', `There is no webhook ${input.id}.`);
+  const { words } = kinds[input.kind ?? 'webhook'];
+  if (!webhook) throw new Failure('not_found', `There is no ${words} ${input.id}.`);
   return webhook;
 }
 
 export async function listWebhooks(
   db: Db,
-  { environment, page }: { environment: Environment; page: PageRequest },
+  input: { environment: Environment; page: PageRequest; kind?: WebhookKind | undefined },
 ): Promise<Page<WebhookRecord>> {
+  const { environment, page, kind = 'webhook' } = input;
   const position = keyset(page, { at: webhooks.createdAt, id: webhooks.id });
   const rows = await db
     .select({ ...columns, sortValue: position.sortValue })
     .from(webhooks)
-    .where(and(eq(webhooks.environment, environment), isNull(webhooks.deletedAt), position.after))
+    .where(
+      and(
+        eq(webhooks.environment, environment),
+        eq(webhooks.kind, kind),
+        isNull(webhooks.deletedAt),
+        position.after,
+      ),
+    )
     .orderBy(...position.orderBy)
     .limit(position.limit);
   return pageOf(rows, page);
@@ -105,7 +123,7 @@ export async function updateWebhook(
     const webhook = await getWebhook(tx, of);
     await recordAudit(tx, {
       environment: of.environment,
-      eventType: 'WEBHOOK_UPDATE',
+      eventType: `${kinds[before.kind].event}_UPDATE`,
       resourceId: before.id,
       actor: audit.actor,
       object: audit.present(webhook),
@@ -129,7 +147,7 @@ export async function deleteWebhook(
       .where(isLive(of));
     await recordAudit(tx, {
       environment: of.environment,
-      eventType: 'WEBHOOK_DELETE',
+      eventType: `${kinds[before.kind].event}_DELETE`,
       resourceId: before.id,
       actor: audit.actor,
       previousObject: audit.present(before),
@@ -248,10 +266,11 @@ export async function insertTestNotice(
   return deliveryId;
 }
 
-function isLive({ environment, id }: Of): SQL | undefined {
+function isLive({ environment, id, kind = 'webhook' }: Of): SQL | undefined {
   return and(
     isUuid(id) ? eq(webhooks.id, id) : sql`false`,
     eq(webhooks.environment, environment),
+    eq(webhooks.kind, kind),
     isNull(webhooks.deletedAt),
   );
 }

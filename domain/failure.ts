@@ -165,6 +165,21 @@ export class Failure extends Error {
   }
 }
 
+/**
+ * What a driver said, beside its failure and not in it: it may quote rows, and nothing that prints a failure
+ * can print it. Only endpoints for sensitive traces are told.
+ */
+const driverTexts = new WeakMap<Failure, string>();
+
+export function withDriverText<F extends Failure>(failure: F, text: string): F {
+  driverTexts.set(failure, text);
+  return failure;
+}
+
+export function driverTextOf(failure: Failure): string | undefined {
+  return driverTexts.get(failure);
+}
+
 /** The error object of the API (`prequel-api.md` 19), as it is stored with transfers and models. */
 export interface ErrorObject {
   readonly error_code: string;

@@ -18,7 +18,8 @@ export type NoticeType =
   | 'transfer.cancelled'
   | 'magic_link.used'
   | 'destination.stale'
-  | 'webhook.test';
+  | 'webhook.test'
+  | 'sensitive_trace';
 
 /** What a webhook can subscribe to. */
 export const noticeTypes: readonly NoticeType[] = [
@@ -44,6 +45,9 @@ export const webhookVendors = [
   'datadog',
 ] as const;
 export type WebhookVendor = (typeof webhookVendors)[number];
+
+/** Beside webhooks, endpoints that are told what drivers said. */
+export type WebhookKind = 'webhook' | 'trace';
 
 /** The event that a line of the audit log is, and the object that it tells of; most lines are none. */
 export function noticeOf(eventType: string): { type: NoticeType; noun: NoticeNoun } | undefined {

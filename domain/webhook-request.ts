@@ -47,6 +47,15 @@ export function requestFor(event: NoticeEvent, endpoint: Endpoint): WebhookReque
   }
 }
 
+/** What drivers said during a transfer, for an endpoint that asked for it. */
+export function traceRequest(
+  traces: JsonObject,
+  { createdAt, endpoint }: { createdAt: Date; endpoint: Endpoint },
+): WebhookRequest {
+  const body = { type: 'sensitive_trace', created_at: createdAt.toISOString(), ...traces };
+  return post(endpoint.url, body, keyHeader('X-API-KEY', endpoint));
+}
+
 /** Whether an endpoint of that kind takes the event: incidents are for failures. */
 export function takesNotice(vendor: WebhookVendor, type: NoticeType): boolean {
   return vendor !== 'pagerduty' || failureTypes.includes(type) || type === 'webhook.test';

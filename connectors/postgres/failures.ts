@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg';
-import { Failure, type ErrorCode, type FailureKind } from '../../domain/failure.ts';
+import { Failure, type ErrorCode, type FailureKind, withDriverText } from '../../domain/failure.ts';
 import { GuardError } from '../../lib/guard.ts';
 import { TunnelError } from '../../lib/tunnel-error.ts';
 import { missingRight } from './missing-right.ts';
@@ -35,10 +35,14 @@ export function toPostgresFailure(error: unknown, context: ErrorContext): Failur
   const right = error.code === '42501' ? missingRight(error, context.side) : undefined;
   const says = right ?? meaning.says;
   const place = right === undefined ? placeOf(error, context) : '';
-  return new PostgresFailure(kind, place === '' ? `${says}.` : `${says} (${place}).`, {
-    code,
-    error,
-  });
+  const sentence = place === '' ? `${says}.` : `${says} (${place}).`;
+  return withDriverText(new PostgresFailure(kind, sentence, { code, error }), rawText(error));
+}
+
+/** All that the server said, rows and all: for sensitive traces alone. */
+function rawText({ message, detail, hint, where }: DatabaseError): string {
+  const parts = [message, detail, hint, where];
+  return parts.filter((part) => part !== undefined && part !== '').join('\n');
 }
 
 /** A failure that remembers its SQLSTATE, for the few places that act on one. */
