@@ -1,7 +1,13 @@
 import type { Context } from 'hono';
 import type { ConnectionRole } from '../db/connections.ts';
 import type { Db } from '../db/database.ts';
-import { claimKeyPair, isUnownedKeyPair, ownKeyPair, type KeyOwner } from '../db/key-pairs.ts';
+import {
+  claimKeyPair,
+  isOwner,
+  isUnownedKeyPair,
+  ownKeyPair,
+  type KeyOwner,
+} from '../db/key-pairs.ts';
 import { keyPlaces } from '../domain/key-places.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import { isJsonObject } from '../lib/deep-merge.ts';
@@ -34,16 +40,24 @@ export async function settleKeys<T extends { readonly settings: JsonObject }>(
   for (const { object, publicKey: field } of keyPlaces) {
     const block = settings[object];
     if (!isJsonObject(block)) continue;
-    const place = { field, path: `${keyed.role}.${keyed.vendor}.${object}.${field}` };
-    const isUsed = object === 'ssh_tunnel' ? settings['use_ssh_tunnel'] === true : true;
     const named = block[field];
+    const isUsed = object === 'ssh_tunnel' ? settings['use_ssh_tunnel'] === true : true;
+    if (!isUsed && typeof named !== 'string') continue;
+    await checkOwner(c, db, keyed);
+    const place = { field, path: `${keyed.role}.${keyed.vendor}.${object}.${field}` };
     const key =
       typeof named === 'string'
         ? await settleNamed(c, db, { ...keyed, ...place, publicKey: named, isUsed })
-        : isUsed && (await settleOwn(c, db, { ...keyed, ...place, object }));
-    if (typeof key === 'string') settings = { ...settings, [object]: { ...block, [field]: key } };
+        : await settleOwn(c, db, { ...keyed, ...place, object });
+    settings = { ...settings, [object]: { ...block, [field]: key } };
   }
   return { ...connection, settings };
+}
+
+async function checkOwner(c: Context<AppEnv>, db: Db, { role, recipientId }: Keyed): Promise<void> {
+  if (recipientId === undefined || (await isOwner(db, ownerOf(c, recipientId)))) return;
+  const message = `There is no recipient ${recipientId}.`;
+  throw invalid([{ path: `${role}.recipient_id`, code: 'unknown_recipient', message }]);
 }
 
 function ownerOf(c: Context<AppEnv>, recipientId: string | null): KeyOwner {
@@ -71,7 +85,7 @@ async function settleOwn(
   c: Context<AppEnv>,
   db: Db,
   own: Keyed & { path: string; object: string; field: string },
-): Promise<string | undefined> {
+): Promise<string> {
   const { recipientId, role } = own;
   const { keyPairs, registry, sealer } = c.get('deps');
   if (recipientId === undefined) {
@@ -84,8 +98,6 @@ async function settleOwn(
     isKept: own.isSaved,
     make: () => keyPairs.take(),
   });
-  // There is no such recipient: whoever stores the destination says so.
-  if (pem === undefined) return undefined;
   const block = shapeOf(settingsSchema(registry, role, own.vendor))[own.object];
   const format = block && metaOf(shapeOf(block)[own.field] ?? block).keyFormat;
   return format === 'pkcs8' ? pem : toOpenSsh(pem);

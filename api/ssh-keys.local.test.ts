@@ -241,13 +241,6 @@ describe('an empty key', () => {
     });
   });
 
-  test('of a recipient that is not there leaves no pair behind', async () => {
-    const before = await api.metadata.db.$count(keyPairs);
-    const answer = await create('0199aa00-0000-7000-8000-00000000dead', withTunnel(''));
-    expect(answer.body).toMatchObject({ errors: [{ code: 'unknown_recipient' }] });
-    expect(await api.metadata.db.$count(keyPairs)).toBe(before);
-  });
-
   test('of a source is the vendor’s, apart in each environment and from all recipients', async () => {
     const keys = [];
     for (const environment of ['prod', 'prod', 'staging'] as const) {
@@ -262,6 +255,25 @@ describe('an empty key', () => {
     expect(keys[0]).not.toBe(keys[2]);
     expect((await create(await makeRecipientId(), withTunnel(keys[0]))).status).toBe(400);
   });
+});
+
+test('for a recipient that is not there, here or in this environment, no pair is made or claimed', async () => {
+  const { id: elsewhere } = await makeRecipient(api.metadata.db, { environment: 'staging' });
+  const key = await generate();
+  const before = await api.metadata.db.$count(keyPairs);
+  for (const id of ['0199aa00-0000-7000-8000-00000000dead', elsewhere]) {
+    for (const attempt of [create, tryOut]) {
+      for (const named of ['', key]) {
+        const answer = await attempt(id, withTunnel(named));
+        expect(answer.status).toBe(400);
+        expect(answer.body).toMatchObject({
+          errors: [{ path: 'destination.recipient_id', code: 'unknown_recipient' }],
+        });
+      }
+    }
+  }
+  expect(await api.metadata.db.$count(keyPairs)).toBe(before);
+  expect((await create(await makeRecipientId(), withTunnel(key))).status).toBe(200);
 });
 
 test('a pair that nobody named is removed after 30 days, not before', async () => {

@@ -57,7 +57,7 @@ export async function isUnownedKeyPair(db: Db, publicKey: string): Promise<boole
 
 /**
  * The pair that the owner gets without naming one: always the same, until it lapses unused.
- * @returns its public half in PEM; undefined where there is no such recipient
+ * @returns its public half in PEM
  */
 export async function ownKeyPair(
   db: Db,
@@ -67,7 +67,7 @@ export async function ownKeyPair(
     isKept,
     make,
   }: { owner: KeyOwner; sealer: Sealer; isKept: boolean; make: () => Promise<KeyPair> },
-): Promise<string | undefined> {
+): Promise<string> {
   const isIt = and(isOwnedBy(owner), eq(keyPairs.isOwn, true));
   const find = async () =>
     (
@@ -75,7 +75,6 @@ export async function ownKeyPair(
     )[0];
   let own = await find();
   if (own === undefined) {
-    if (!(await hasRecipient(db, owner))) return undefined;
     const row = { ...rowOf(await make(), sealer), ...owner, isOwn: true };
     await db.insert(keyPairs).values(row).onConflictDoNothing();
     own = must(await find(), 'the pair that was made at the same time');
@@ -141,7 +140,8 @@ function isOwnedBy({ environment, recipientId }: KeyOwner): SQL | undefined {
   );
 }
 
-async function hasRecipient(db: Db, { environment, recipientId }: KeyOwner): Promise<boolean> {
+/** Whether there is somebody to own a pair. */
+export async function isOwner(db: Db, { environment, recipientId }: KeyOwner): Promise<boolean> {
   if (recipientId === null) return true;
   const found = await db
     .select({ id: recipients.id })
