@@ -144,6 +144,8 @@ export interface Destination extends AsyncDisposable {
   /**
    * Shows its epoch and begins the load or goes on with it. A load of the same transfer that has finished is
    * known as such: its `finish` answers the same receipt and changes nothing.
+   * @throws Failure `destination_missing` for a merge into a copy that is not there any more, as after a
+   * destination was put back to before its first load; the next plan begins a new one.
    * @throws Failure `fenced` where a higher epoch was seen.
    */
   open(plan: LoadPlan, signal: AbortSignal): Promise<Load>;

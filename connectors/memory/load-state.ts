@@ -45,6 +45,8 @@ export interface StoredLoad extends LoadRecord {
 export function openLoad(draft: Draft, plan: LoadPlan, now: InstantText): StoredLoad {
   const stored = draft.loads.get(plan.modelId) ?? neverLoaded(plan);
   if (compareEpochs(stored.epoch, plan.epoch) > 0) throw fenced();
+  const isThere = isSameCopy(stored, plan) || draft.tables.has(plan.table.name);
+  if (plan.mode === 'merge' && !isThere) throw copyGone();
   const opened = { ...chooseState(draft, stored, { plan, now }), epoch: plan.epoch };
   draft.loads.set(plan.modelId, opened);
   return opened;
@@ -159,6 +161,11 @@ export function progressOf(stored: StoredLoad, state: LoadState, plan: LoadPlan)
     watermark: isSameCopy(stored, plan) ? stored.watermark : undefined,
     rows: state.rows,
   };
+}
+
+function copyGone(): Failure {
+  const sentence = 'The copy that was to be brought up to date is not at the destination any more.';
+  return new Failure('destination_missing', sentence);
 }
 
 export function fenced(): Failure {

@@ -66,6 +66,12 @@ export function rowGoneFailure(): Failure {
   return new Failure('schema_conflict', `${rowGone}.`);
 }
 
+/** A destination that was put back to before its first load: the next transfer begins a new copy. */
+export function copyGoneFailure(): Failure {
+  const sentence = 'The copy that was to be brought up to date is not at the destination any more.';
+  return new Failure('destination_missing', sentence);
+}
+
 export function fencedFailure(): Failure {
   return new Failure('fenced', 'A newer attempt has taken over this load.');
 }

@@ -2,12 +2,13 @@ import type { LoadPlan } from '../../domain/load.ts';
 import type { Load } from '../connector.ts';
 import { beginLoad, type Opening } from './begin-load.ts';
 import { Checkpoint } from './checkpoint.ts';
+import { copyGoneFailure } from './failures.ts';
 import { FinishedLoad, MergeLoad } from './merge-load.ts';
 import { isFinished, isSameLoad, progressOf, type LoadRow } from './record.ts';
 import { ReplaceLoad } from './replace-load.ts';
 import type { Session } from './session.ts';
 import { isIntact, stagingOf } from './staging.ts';
-import { ensureTables } from './tables.ts';
+import { ensureTables, hasRelation } from './tables.ts';
 
 /** Shows the epoch first, by itself; only then is anything waited for that an earlier attempt may hold. */
 export async function openLoad(session: Session, schema: string, plan: LoadPlan): Promise<Load> {
@@ -17,6 +18,8 @@ export async function openLoad(session: Session, schema: string, plan: LoadPlan)
   if (isFinished(row, plan)) return finishedLoad(row, plan);
   const opening = { session, schema, plan, checkpoint };
   if (plan.mode === 'merge') {
+    const isCopy = row.load_identity === plan.loadIdentity;
+    if (!isCopy && !(await hasRelation(session, schema, plan.table.name))) throw copyGoneFailure();
     const opened = isUnderWay(row, plan)
       ? await goOnMerging(opening)
       : await beginLoad(opening, row);

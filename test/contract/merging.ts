@@ -56,6 +56,14 @@ export function describeMerging(system: () => ConnectorUnderTest): void {
       expect(await rig.live()).toHaveLength(2);
     });
 
+    test('is refused where there is neither a copy nor a table: the next plan begins a new one', async () => {
+      const rig = await Rig.create(system());
+      await using destination = await rig.openDestination();
+      const opened = destination.open(rig.plan(), going);
+      await expect(opened).rejects.toMatchObject({ kind: 'destination_missing' });
+      expect((await destination.recall(rig.plan().modelId))?.loadIdentity).toBeUndefined();
+    });
+
     test('is visible batch by batch', async () => {
       const rig = await createRig();
       await rig.seed([row(1, 1), row(2, 2)]);
