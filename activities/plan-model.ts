@@ -59,7 +59,7 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     isFullRefresh: run.isFullRefresh,
     explicitWindow: { after: run.windowAfter, upTo: run.windowUpTo },
     startBoundEpochSeconds: laterBound(run.startBoundEpoch, table.minStartEpochSeconds),
-    lookbackSeconds: end.lookbackSeconds,
+    lookbackSeconds: table.lookbackSeconds ?? end.lookbackSeconds,
     // Before the first read: what commits later than this is the next run's.
     fence: await source.fence(table, record?.fence),
     record,

@@ -1,7 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import type { ModelRecord } from '../db/models.ts';
 import type { Violation } from '../domain/failure.ts';
-import { ModelColumn, ModelDefinition, parseRelation } from '../domain/model.ts';
+import {
+  ModelColumn,
+  ModelDefinition,
+  parseRelation,
+  lookbackSecondsMax,
+} from '../domain/model.ts';
 import { isJsonObject } from '../lib/deep-merge.ts';
 import type { AppEnv } from './deps.ts';
 import { ErrorDetail } from './envelope.ts';
@@ -16,6 +21,7 @@ const WireModel = ModelDefinition.extend({
   columns: z.array(ModelColumn).max(1600),
   max_transfer_time_window_seconds: wireInteger({ min: 1, max: lastSecond }).nullish(),
   min_start_time_epoch: wireInteger({ min: 0, max: lastSecond }).nullish(),
+  lookback_seconds: wireInteger({ min: 0, max: lookbackSecondsMax }).nullish(),
 });
 
 /**
@@ -37,6 +43,7 @@ export const Model = ModelDefinition.extend({
   skip_transfer_source_validation: z.boolean(),
   max_transfer_time_window_seconds: z.int().nullable(),
   min_start_time_epoch: z.int().nullable(),
+  lookback_seconds: z.int().nullable(),
   id: z.uuid(),
   revision_id: z.uuid(),
   created_at: z.iso.datetime(),
@@ -92,6 +99,7 @@ export function presentModel(record: ModelRecord): Model {
     is_append_only: definition.is_append_only,
     max_transfer_time_window_seconds: definition.max_transfer_time_window_seconds ?? null,
     min_start_time_epoch: definition.min_start_time_epoch ?? null,
+    lookback_seconds: definition.lookback_seconds ?? null,
     skip_transfer_source_validation: definition.skip_transfer_source_validation,
     model_validation_id_in_provider_system:
       definition.model_validation_id_in_provider_system ?? null,
@@ -130,6 +138,7 @@ function presentForRecipient(record: ModelRecord): Model {
     is_append_only: model.is_append_only,
     max_transfer_time_window_seconds: model.max_transfer_time_window_seconds,
     min_start_time_epoch: model.min_start_time_epoch,
+    lookback_seconds: model.lookback_seconds,
     skip_transfer_source_validation: model.skip_transfer_source_validation,
     id: model.id,
     revision_id: model.revision_id,

@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { Failure } from './failure.ts';
 import { findLogicalType, type LogicalType } from './data-type.ts';
 
+/** A month: beyond it a full refresh is the better tool. */
+export const lookbackSecondsMax = 31 * 86_400;
+
 /** One column of a model, as its file has it. */
 export const ModelColumn = z.object({
   name_in_source: z.string().min(1),
@@ -30,6 +33,8 @@ export const ModelDefinition = z.object({
   is_append_only: z.boolean().default(false),
   max_transfer_time_window_seconds: z.int().positive().nullish(),
   min_start_time_epoch: z.int().min(0).nullish(),
+  /** Ours: how far below the watermark an increment begins; the source's usual one where it is left out. */
+  lookback_seconds: z.int().min(0).max(lookbackSecondsMax).nullish(),
   skip_transfer_source_validation: z.boolean().default(false),
   model_validation_id_in_provider_system: z.string().nullish(),
   model_validation_start_time_epoch: z.string().nullish(),
@@ -72,6 +77,7 @@ export interface SharedTable {
   readonly tenantColumn: string;
   readonly isAppendOnly: boolean;
   readonly minStartEpochSeconds: number | undefined;
+  readonly lookbackSeconds: number | undefined;
 }
 
 const part = /^(?:"((?:[^"]|"")+)"|([^".]+))(?:\.|$)/;
@@ -130,6 +136,7 @@ export function sharedTableOf(model: ModelDefinition): SharedTable {
     tenantColumn,
     isAppendOnly: model.is_append_only,
     minStartEpochSeconds: model.min_start_time_epoch ?? undefined,
+    lookbackSeconds: model.lookback_seconds ?? undefined,
   };
 }
 

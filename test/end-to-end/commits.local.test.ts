@@ -66,3 +66,21 @@ test('a first load that failed is finished by the next transfer, from its last b
   expect(second.log).toContain('continued');
   await expectEqual(customer);
 });
+
+test('a model with a lookback of its own brings what was stamped that far back', async () => {
+  await fill(vendor.sql, 'lagging', { rows: 10, from: 30_000, days: 0 });
+  await using customer = await createCustomer(system, { vendor, tenant: 'lagging' });
+  await transfer(system, customer.destinationId);
+  // As an application does whose clock is late, or which writes when its batch began.
+  await fill(vendor.sql, 'lagging', { rows: 1, from: 31_000, days: 0 });
+  await vendor.sql.query(
+    /*sql*/ `update orders set changed_at = now() - interval '30 minutes' where id = 31000`,
+  );
+  await transfer(system, customer.destinationId);
+  expect(await rowsAtCustomer(customer)).toHaveLength(10);
+  const path = `/models/${vendor.modelId}`;
+  await system.api('PATCH', path, { model: { lookback_seconds: 3600 } });
+  await transfer(system, customer.destinationId);
+  await expectEqual(customer);
+  await system.api('PATCH', path, { model: { lookback_seconds: null } });
+});
