@@ -1,5 +1,7 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMetadata, testSealer, type Metadata } from '../test/harness/metadata.ts';
 import { recallHostKey, rememberHostKey } from '../db/host-keys.ts';
 import { findApiKey } from '../db/api-keys.ts';
@@ -114,6 +116,65 @@ test('rotation wraps every secret with the first key, once', async () => {
   });
   expect(JSON.parse((await waybill(['rotate', '--json'])).stdout)).toEqual({ rewrapped: 1 });
   expect(JSON.parse((await waybill(['rotate', '--json'])).stdout)).toEqual({ rewrapped: 0 });
+});
+
+describe('model files', () => {
+  const columns = `[
+    {name_in_source: 'id', name_in_destination: 'id', data_type: 'integer', is_primary_key: true},
+    {name_in_source: 'at', name_in_destination: 'changed_at', data_type: 'timestamp', is_last_modified: true},
+  ]`;
+
+  async function write(name: string, text: string): Promise<string> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'waybill-models-'));
+    await writeFile(path.join(folder, name), text);
+    return path.join(folder, name);
+  }
+
+  test('are checked by form without a Waybill: JSON5 and YAML, wrapped and bare, named by their file', async () => {
+    const json = await write(
+      'bills.json5',
+      `{model: {source_table: 'app.bill', organization_column: 'tenant', columns: ${columns}}} // a comment`,
+    );
+    const yaml = await write(
+      'orders.yaml',
+      `source_table: app.order_line\norganization_column: tenant\ncolumns: ${columns.replaceAll('\n', ' ')}`,
+    );
+    const sound = await waybill(['model', 'validate', json, yaml, '--json']);
+    expect(sound.failed, sound.stderr).toBeUndefined();
+    expect(JSON.parse(sound.stdout)).toMatchObject([
+      { name: 'bills', outcome: 'sound', errors: [] },
+      { name: 'orders', outcome: 'sound', errors: [] },
+    ]);
+  });
+
+  test('that are wrong are named with all that is wrong, and the others are looked at all the same', async () => {
+    const broken = await write('broken.json5', '{model: ');
+    const wrong = await write('wrong.json5', `{source_table: 'app.bill', columns: []}`);
+    const missing = path.join(tmpdir(), 'nowhere.json5');
+    const refused = await waybill(['model', 'validate', broken, wrong, missing]);
+    expect(refused.failed).toBe('exit code 1');
+    expect(refused.stdout).toContain('broken.json5: JSON5: invalid end of input at 1:9');
+    expect(refused.stdout).toContain('(M1_no_columns)');
+    expect(refused.stdout).toContain('nowhere.json5: it cannot be read (ENOENT)');
+  });
+
+  test('are applied only to a Waybill that is named', async () => {
+    const file = await write('bills.json5', '{}');
+    const alone = await waybill(['model', 'apply', file]);
+    expect(alone.stderr).toBe('This needs a Waybill: give --host and --key.\n');
+    const keyless = await waybill(['model', 'apply', file, '--host', 'http://127.0.0.1:1']);
+    expect(keyless.stderr).toContain('A host needs a key too');
+    const away = await waybill([
+      'product',
+      'apply',
+      file,
+      '--host',
+      'http://127.0.0.1:1',
+      '--key',
+      'k',
+    ]);
+    expect(away.stderr).toBe('No answer came from http://127.0.0.1:1.\n');
+  });
 });
 
 test('a database that is away and an option that does not exist end with a sentence', async () => {

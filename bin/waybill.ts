@@ -9,9 +9,11 @@ import { closeDatabase, createDatabase, pingDatabase, type Database } from '../d
 import { Failure, toFailure } from '../domain/failure.ts';
 import { createSealer } from '../lib/seal.ts';
 import { addKeyCommands, wholeFrom } from './key-commands.ts';
+import { addModelCommands } from './model-commands.ts';
 import { print } from './print-result.ts';
 
-// The operator's command line: `npm run waybill -- …`. It works on Waybill's own database and nothing else.
+// The command line: `npm run waybill -- …`. An operator's commands work on Waybill's own database, those for
+// model files on the files themselves and, where told, on the API.
 
 interface Where {
   readonly stateDir?: string;
@@ -26,6 +28,7 @@ const program = new Command('waybill')
   .showHelpAfterError();
 
 addKeyCommands(program, withDatabase);
+addModelCommands(program);
 program
   .command('webhook-key')
   .description('The key that signs webhooks')
