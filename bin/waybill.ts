@@ -12,8 +12,8 @@ import { addKeyCommands, wholeFrom } from './key-commands.ts';
 import { addModelCommands } from './model-commands.ts';
 import { print } from './print-result.ts';
 
-// The command line: `npm run waybill -- …`. An operator's commands work on Waybill's own database, those for
-// model files on the files themselves and, where told, on the API.
+// The command line: `npm run waybill -- …`. An operator's commands work on Waybill's own database, those
+// for model files on the files themselves and, where told, on the API.
 
 interface Where {
   readonly stateDir?: string;

@@ -1,1 +1,0 @@
-ALTER TABLE "model_states" ADD COLUMN "current_as_of" timestamp(6) with time zone;
