@@ -41,15 +41,19 @@ async function run(options: SimulationOptions): Promise<void> {
   const state = await openStateDir(options.stateDir, say);
   try {
     await using stack = new AsyncDisposableStack();
-    const work = options.isSmall
-      ? (await import('./simulation/small-work.ts')).runSmallWork
-      : simulate;
+    const work = await workOf(options);
     const file = (name: string) => state.file(name);
     await clear(file);
     await Promise.race([work({ options, file, signal, say, stack }), asked]);
   } finally {
     state.close();
   }
+}
+
+async function workOf(options: SimulationOptions): Promise<(run: Run) => Promise<void>> {
+  if (options.isSmall) return (await import('./simulation/small-work.ts')).runSmallWork;
+  if (options.isSchedules) return (await import('./simulation/schedules.ts')).runSchedules;
+  return simulate;
 }
 
 /** What an earlier run left. */

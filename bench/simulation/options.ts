@@ -10,6 +10,7 @@ export interface SimulationOptions {
   readonly rows: number;
   readonly backfillRows: number;
   readonly isSmall: boolean;
+  readonly isSchedules: boolean;
   readonly stateDir: string;
 }
 
@@ -27,6 +28,7 @@ Compares every row at the end, prints a table and writes it to bench/results/.
   --backfill-rows N   of one model of the large customer   (50000)
   --small             only the cost of small transfers between Postgres servers, against bare workflows;
                       the other options but --destinations (500 with --small) and --rows do not count
+  --schedules         only schedules, one for each destination (10000 with --schedules): made, changed, fired
   --state-dir DIR     where the servers keep their data   (.waybill/simulate; emptied at each start)
   --help              this text
 `;
@@ -43,13 +45,16 @@ export function parseSimulationOptions(args: readonly string[]): SimulationOptio
     'backfill-rows': text,
     'state-dir': text,
     small: { type: 'boolean' },
+    schedules: { type: 'boolean' },
   });
   if (values.help === true) return undefined;
   const isSmall = values.small ?? false;
+  const isSchedules = values.schedules ?? false;
+  const usual = isSchedules ? '10000' : '1000';
   return {
     destinations: readCount(
       '--destinations',
-      values.destinations ?? (isSmall ? '500' : '1000'),
+      values.destinations ?? (isSmall ? '500' : usual),
       100_000,
     ),
     models: readCount('--models', values.models ?? '3', 50),
@@ -58,6 +63,7 @@ export function parseSimulationOptions(args: readonly string[]): SimulationOptio
     rows: readCount('--rows', values.rows ?? '10', 100_000),
     backfillRows: readCount('--backfill-rows', values['backfill-rows'] ?? '50000', 1_000_000),
     isSmall,
+    isSchedules,
     stateDir: values['state-dir'] ?? '.waybill/simulate',
   };
 }

@@ -7,6 +7,7 @@ import { listOutdatedSchedules } from '../../db/schedules.ts';
 import { destinations } from '../../db/schema.ts';
 import { transfers } from '../../db/transfer-schema.ts';
 import { createWorkflowPort } from '../../bin/temporal-port.ts';
+import { Failure } from '../../domain/failure.ts';
 import { workflowIds } from '../../domain/temporal-names.ts';
 import type { System } from '../harness/system.ts';
 import { createSystem } from '../harness/system.ts';
@@ -58,8 +59,13 @@ async function reconcile(): Promise<void> {
   await reconcileSchedules({ db: system.metadata.db, workflows, log } as StepDeps);
 }
 
-/** Fires the schedule now, as if its time had come. */
+let lastFired = 0;
+const second = () => Math.floor(Date.now() / 1000);
+
+/** Fires the schedule now, as if its time had come: once a second, since two would be one time that is due. */
 async function fire(): Promise<string> {
+  await expect.poll(second).toBeGreaterThan(lastFired);
+  lastFired = second();
   const before = (await handle().describe()).info.recentActions.length;
   await handle().trigger();
   await expect
@@ -171,6 +177,21 @@ test('a schedule that Temporal has lost is put again, and one that was never tol
   await reconcile();
   expect(await hasNone()).toBe(false);
   expect(await listOutdatedSchedules(system.metadata.db, 10)).toEqual([]);
+});
+
+test('a Temporal that refuses holds up nothing else: what is left is told in the next minute', async () => {
+  await system.api('PATCH', '/settings', { settings: { default_frequency_minutes: 720 } });
+  await using other = await createCustomer(system, { vendor, tenant: 'refused' });
+  await system.api('PATCH', '/settings', { settings: { default_frequency_minutes: 360 } });
+  const workflows = createWorkflowPort(system.client, system.temporal.taskQueues);
+  const putSchedule = () => Promise.reject(new Failure('unavailable', 'Temporal does not answer.'));
+  const log = { info: () => undefined } as unknown as StepDeps['log'];
+  const refusing = { db: system.metadata.db, workflows: { ...workflows, putSchedule }, log };
+  await reconcileSchedules(refusing as unknown as StepDeps);
+  expect(await listOutdatedSchedules(system.metadata.db, 10)).not.toEqual([]);
+  await reconcile();
+  expect(await listOutdatedSchedules(system.metadata.db, 10)).toEqual([]);
+  await system.api('DELETE', `/destinations/${other.destinationId}`);
 });
 
 test('all destinations are paused and enabled in one call, and their schedules with them', async () => {
