@@ -48,11 +48,12 @@ export interface InLine {
 
 /** Whose turn it is, of all that wait in the environment, as far as there are slots. */
 export async function readLine(db: Db, environment: Environment): Promise<InLine[]> {
+  // Most often nobody waits, and this runs at the end of every transfer.
+  if (!(await doesAnyWait(db, environment))) return [];
   const { maxConcurrentTransfers } = await getEnvironmentSettings(db, environment);
   const taken = await readTaken(db, environment);
   if (taken.length >= maxConcurrentTransfers) return [];
   const waiting = await readWaiting(db, environment);
-  if (waiting.length === 0) return [];
   const admitted = admit(waiting, {
     environmentMax: maxConcurrentTransfers,
     sourceMax: await readSourceCaps(db, environment),
@@ -63,6 +64,24 @@ export async function readLine(db: Db, environment: Environment): Promise<InLine
   });
   const destinationOf = new Map(waiting.map(({ id, destinationId }) => [id, destinationId]));
   return admitted.map((id) => ({ id, destinationId: destinationOf.get(id) ?? '' }));
+}
+
+async function doesAnyWait(db: Db, environment: Environment): Promise<boolean> {
+  const rows = await db
+    .select({ id: transfers.id })
+    .from(transfers)
+    .where(isWaiting(environment))
+    .limit(1);
+  return rows.length > 0;
+}
+
+function isWaiting(environment: Environment) {
+  return and(
+    eq(transfers.environment, environment),
+    eq(transfers.status, 'PENDING'),
+    isNull(transfers.endedAt),
+    isNull(transfers.admittedAt),
+  );
 }
 
 const sourceIds = sql<string[]>`array(
@@ -106,10 +125,7 @@ async function readWaiting(db: Db, environment: Environment): Promise<Waiting[]>
       .innerJoin(destinations, eq(destinations.id, transfers.destinationId))
       .where(
         and(
-          eq(transfers.environment, environment),
-          eq(transfers.status, 'PENDING'),
-          isNull(transfers.endedAt),
-          isNull(transfers.admittedAt),
+          isWaiting(environment),
           sql`(select count(*) from transfers as other
             where other.destination_id = ${transfers.destinationId} and other.ended_at is null
               and other.admitted_at is not null) < ${destinations.maxConcurrentTransfers}`,

@@ -62,7 +62,7 @@ async function reconcile(): Promise<void> {
 let lastFired = 0;
 const second = () => Math.floor(Date.now() / 1000);
 
-/** Fires the schedule now, as if its time had come: once a second, since two would be one time that is due. */
+/** Fires the schedule now, as if its time had come: once a second, since two would be one due time. */
 async function fire(): Promise<string> {
   await expect.poll(second).toBeGreaterThan(lastFired);
   lastFired = second();
