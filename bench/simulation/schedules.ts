@@ -10,8 +10,8 @@ const atOnce = 8;
 const firingMs = 120_000;
 
 /**
- * A schedule for each of many destinations on the development server: made with their destinations, changed by
- * the default of the environment, and fired. The destinations have no models, so that a firing costs what the
+ * A schedule for each of many destinations on the development server: made with their destinations, changed
+ * by the default of the environment, and fired. The destinations have no models: a firing costs what the
  * clock costs and nothing else.
  */
 export async function runSchedules({ options, file, signal, say, stack }: Run): Promise<void> {
