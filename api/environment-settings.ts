@@ -2,7 +2,6 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { EnvironmentSettings } from '../db/environment-settings.ts';
 import { getEnvironmentSettings, updateEnvironmentSettings } from '../db/environment-settings.ts';
 import { setAllEnabled } from '../db/schedules.ts';
-import { tenancies } from '../domain/statuses.ts';
 import type { Context } from 'hono';
 import type { AppEnv } from './deps.ts';
 import { envelopeOf, singleOf, success } from './envelope.ts';
@@ -16,7 +15,6 @@ const Settings = z
     default_frequency_minutes: z.int(),
     automatic_transfers: z.boolean(),
     max_concurrent_transfers: z.int(),
-    default_tenancy: z.enum(tenancies),
   })
   .openapi('Settings');
 
@@ -29,7 +27,6 @@ const SettingsPatch = z
       description: 'False: nothing runs by its schedule.',
     }),
     max_concurrent_transfers: wireInteger({ min: 1, max: 10_000 }).optional(),
-    default_tenancy: z.enum(tenancies).optional(),
   })
   .openapi('SettingsPatch');
 
@@ -38,7 +35,6 @@ function presentSettings(settings: EnvironmentSettings) {
     default_frequency_minutes: settings.defaultFrequencyMinutes,
     automatic_transfers: settings.automaticTransfers,
     max_concurrent_transfers: settings.maxConcurrentTransfers,
-    default_tenancy: settings.defaultTenancy,
   };
 }
 
@@ -80,7 +76,6 @@ export const environmentSettings = createRouter()
         defaultFrequencyMinutes: patch.default_frequency_minutes,
         automaticTransfers: patch.automatic_transfers,
         maxConcurrentTransfers: patch.max_concurrent_transfers,
-        defaultTenancy: patch.default_tenancy,
       };
       const change = Object.fromEntries(
         Object.entries(given).filter(([, value]) => value !== undefined),

@@ -6,7 +6,6 @@ import {
   deliveryStatuses,
   environments,
   modelStatuses,
-  tenancies,
   transferStatuses,
   transferTriggers,
 } from '../domain/statuses.ts';
@@ -17,7 +16,6 @@ export const environment = pgEnum('environment', environments);
 export const transferStatus = pgEnum('transfer_status', transferStatuses);
 export const modelStatus = pgEnum('model_status', modelStatuses);
 export const transferTrigger = pgEnum('transfer_trigger', transferTriggers);
-export const tenancy = pgEnum('tenancy', tenancies);
 export const deliveryStatus = pgEnum('delivery_status', deliveryStatuses);
 export const actorType = pgEnum('actor_type', actorTypes);
 export const connectionRole = pgEnum('connection_role', ['source', 'destination']);

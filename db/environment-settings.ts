@@ -1,5 +1,5 @@
 import { and, eq, getColumns, isNull, sql } from 'drizzle-orm';
-import type { Environment, Tenancy } from '../domain/statuses.ts';
+import type { Environment } from '../domain/statuses.ts';
 import { recordAudit, type Audit } from './audit.ts';
 import type { Db } from './database.ts';
 import { destinations } from './schema.ts';
@@ -10,14 +10,12 @@ export interface EnvironmentSettings {
   /** False: nothing runs by its schedule; what is asked for by hand does. */
   readonly automaticTransfers: boolean;
   readonly maxConcurrentTransfers: number;
-  readonly defaultTenancy: Tenancy;
 }
 
 export const usualSettings: EnvironmentSettings = {
   defaultFrequencyMinutes: 1440,
   automaticTransfers: true,
   maxConcurrentTransfers: 10,
-  defaultTenancy: 'column',
 };
 
 const {

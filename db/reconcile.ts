@@ -1,6 +1,7 @@
 import { and, asc, eq, inArray, isNotNull, isNull, lt, sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
 import { auditLog } from './access-schema.ts';
+import { sensitiveTraces } from './notice-schema.ts';
 import { idempotencyKeys, transferLog, transferModels, transfers } from './transfer-schema.ts';
 
 // What `reconcile` looks at: bounded per run, all environments.
@@ -72,6 +73,7 @@ export async function purge(db: Db, { transferDays, auditDays }: Retention): Pro
     const ids = (await old).map(({ id }) => id);
     if (ids.length === 0) return 0;
     await tx.delete(transferLog).where(inArray(transferLog.transferId, ids));
+    await tx.delete(sensitiveTraces).where(inArray(sensitiveTraces.transferId, ids));
     await tx.delete(transferModels).where(inArray(transferModels.transferId, ids));
     await tx.delete(transfers).where(inArray(transfers.id, ids));
     return ids.length;

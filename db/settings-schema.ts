@@ -1,5 +1,5 @@
 import { boolean, integer, snakeCase } from 'drizzle-orm/pg-core';
-import { createdAt, environment, tenancy } from './columns.ts';
+import { createdAt, environment } from './columns.ts';
 
 /** One row for an environment in which anything was set; without one the defaults count. */
 export const environmentSettings = snakeCase.table('environment_settings', {
@@ -7,7 +7,5 @@ export const environmentSettings = snakeCase.table('environment_settings', {
   defaultFrequencyMinutes: integer().notNull().default(1440),
   automaticTransfers: boolean().notNull().default(true),
   maxConcurrentTransfers: integer().notNull().default(10),
-  /** Of models that do not say how their rows are told apart by tenant. */
-  defaultTenancy: tenancy().notNull().default('column'),
   updatedAt: createdAt(),
 });

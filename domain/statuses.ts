@@ -18,10 +18,6 @@ export type TransferStatus = (typeof transferStatuses)[number];
 export const modelStatuses = ['PENDING', 'RUNNING', 'SUCCESS', 'ERROR', 'CANCELLED'] as const;
 export type ModelStatus = (typeof modelStatuses)[number];
 
-/** How the rows of a tenant are told apart: by a column, or by the schema that they are in. */
-export const tenancies = ['column', 'schema'] as const;
-export type Tenancy = (typeof tenancies)[number];
-
 export const transferTriggers = ['manual', 'schedule', 'backfill'] as const;
 export type TransferTrigger = (typeof transferTriggers)[number];
 

@@ -1,5 +1,8 @@
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sensitiveTraces } from '../../db/notice-schema.ts';
+import { purge } from '../../db/reconcile.ts';
+import { transfers } from '../../db/transfer-schema.ts';
 import { createHttpReceiver } from '../harness/http-receiver.ts';
 import type { System } from '../harness/system.ts';
 import { createSystem } from '../harness/system.ts';
@@ -81,4 +84,12 @@ test('an endpoint is told once for each transfer, all that the driver said, and 
     const history = await system.client.workflow.getHandle(workflowId).fetchHistory();
     expect(JSON.stringify(history), workflowId).not.toContain(canary);
   }
+});
+
+test('a trace does not keep its transfer past its time', async () => {
+  const { db } = system.metadata;
+  expect(await db.select().from(sensitiveTraces)).not.toEqual([]);
+  await db.update(transfers).set({ endedAt: sql`now() - interval '100 days'` });
+  expect(await purge(db, { transferDays: 90, auditDays: 400 })).toBeGreaterThan(0);
+  expect(await db.select().from(sensitiveTraces)).toEqual([]);
 });

@@ -1,5 +1,4 @@
 CREATE TYPE "delivery_status" AS ENUM('PENDING', 'SUCCESS', 'ERROR', 'CANCELLED');--> statement-breakpoint
-CREATE TYPE "tenancy" AS ENUM('column', 'schema');--> statement-breakpoint
 CREATE TABLE "recipient_source_credentials" (
 	"id" uuid PRIMARY KEY,
 	"environment" "environment" NOT NULL,
@@ -99,7 +98,6 @@ CREATE TABLE "environment_settings" (
 	"default_frequency_minutes" integer DEFAULT 1440 NOT NULL,
 	"automatic_transfers" boolean DEFAULT true NOT NULL,
 	"max_concurrent_transfers" integer DEFAULT 10 NOT NULL,
-	"default_tenancy" "tenancy" DEFAULT 'column'::"tenancy" NOT NULL,
 	"updated_at" timestamp(6) with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
