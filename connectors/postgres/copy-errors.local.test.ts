@@ -21,6 +21,11 @@ beforeAll(async () => {
         case when n = 100 then null else n end, repeat('x', 333)
       from generate_series(1, 60000) n`,
   );
+  // A merge goes into a table that an earlier step has made.
+  await ends.destination.query(
+    `create schema landed
+      create table ${table.destinationTable} (id int primary key, at timestamptz, note text)`,
+  );
 });
 afterAll(() => ends[Symbol.asyncDispose]());
 
