@@ -18,8 +18,8 @@ const uuidLength = 36;
 
 /**
  * A schedule for each of many destinations on the development server: made with their destinations, changed
- * by the default of the environment, and fired once each. The destinations have no models: a firing costs what
- * the clock costs and nothing else.
+ * by the default of the environment, and fired once each. The destinations have no models: a firing costs
+ * what the clock costs and nothing else.
  */
 export async function runSchedules({ options, file, signal, say, stack }: Run): Promise<void> {
   const stand = await startStand({ folder: file('.'), say, signal }, stack);

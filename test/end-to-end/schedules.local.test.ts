@@ -179,16 +179,19 @@ test('a schedule that Temporal has lost is put again, and one that was never tol
   expect(await listOutdatedSchedules(system.metadata.db, 10)).toEqual([]);
 });
 
-test('a Temporal that refuses holds up nothing else: what is left is told in the next minute', async () => {
+test('a schedule that Temporal refuses holds up no other, and is told in the next minute', async () => {
   await system.api('PATCH', '/settings', { settings: { default_frequency_minutes: 720 } });
   await using other = await createCustomer(system, { vendor, tenant: 'refused' });
   await system.api('PATCH', '/settings', { settings: { default_frequency_minutes: 360 } });
   const workflows = createWorkflowPort(system.client, system.temporal.taskQueues);
-  const putSchedule = () => Promise.reject(new Failure('unavailable', 'Temporal does not answer.'));
+  const putSchedule: typeof workflows.putSchedule = (id, spec) =>
+    id === other.destinationId
+      ? Promise.reject(new Failure('unavailable', 'Temporal does not answer.'))
+      : workflows.putSchedule(id, spec);
   const log = { info: () => undefined } as unknown as StepDeps['log'];
   const refusing = { db: system.metadata.db, workflows: { ...workflows, putSchedule }, log };
   await reconcileSchedules(refusing as unknown as StepDeps);
-  expect(await listOutdatedSchedules(system.metadata.db, 10)).not.toEqual([]);
+  expect(await listOutdatedSchedules(system.metadata.db, 10)).toEqual([other.destinationId]);
   await reconcile();
   expect(await listOutdatedSchedules(system.metadata.db, 10)).toEqual([]);
   await system.api('DELETE', `/destinations/${other.destinationId}`);
