@@ -3,6 +3,7 @@ import { getModelRun, type ModelRun } from '../db/model-runs.ts';
 import type { Fence, Window } from '../domain/load.ts';
 import { sharedTableOf, type SharedTable } from '../domain/model.ts';
 import { afterSlice, catchUpWindow, isLastSlice, mainWindow } from '../domain/plan.ts';
+import { tableForRead } from '../domain/source-query.ts';
 import type { SliceResult, StepRef } from '../domain/steps.ts';
 import { must } from '../lib/must.ts';
 import { overlap } from '../lib/overlap.ts';
@@ -100,24 +101,31 @@ async function openPass(
     return { window, fence: { ...fence, at: progress.fence }, isLast };
   }
   const window = catchUpWindow({ progress, window: decision.window, lookbackSeconds });
-  return {
-    window: must(window, 'window of a catch-up'),
-    fence: await source.fence(table, progress.fence),
-    isLast,
-  };
+  const known = must(window, 'window of a catch-up');
+  const read = tableForRead(table, { tenantId: run.tenantId, window: known, watermark: undefined });
+  return { window: known, fence: await source.fence(read, progress.fence), isLast };
+}
+
+/** What an increment has read before, its query need not yield; a catch-up reads it again on purpose. */
+function knownBelow(run: ModelRun, { pass, watermark }: Load['progress']) {
+  const { mode, isExplicit } = planOf(run).decision;
+  return mode === 'merge' && !isExplicit && pass === 0 ? watermark : undefined;
 }
 
 function readRequest(
   { limits }: StepDeps,
   { run, table, load, pass }: { run: ModelRun; table: SharedTable; load: Load; pass: Pass },
 ) {
-  const { relation, columns, key, lastModified, tenantColumn } = table;
+  const { window } = pass;
+  const watermark = knownBelow(run, load.progress);
+  const { relation } = tableForRead(table, { tenantId: run.tenantId, window, watermark });
+  const { columns, key, lastModified, tenantColumn } = table;
   const { batchBytesMax, batchRowsMax } = limits;
   const { encoding, decision } = planOf(run);
   return {
     ...{ relation, columns, key, lastModified, encoding, batchBytesMax, batchRowsMax },
     tenant: { column: tenantColumn, id: run.tenantId },
-    window: pass.window,
+    window,
     resumeAfter: load.progress.resumeAfter,
     deltaAfter: decision.watermark,
     position: pass.fence.position,

@@ -7,6 +7,7 @@ import type { LoadRecord } from '../domain/load.ts';
 import { loadIdentityOf } from '../domain/load-identity.ts';
 import { sharedTableOf, type SharedTable } from '../domain/model.ts';
 import { planLoad, type PlanRequest, type StoredPlan } from '../domain/plan.ts';
+import { tableForRead } from '../domain/source-query.ts';
 import { environments } from '../domain/statuses.ts';
 import type { ModelRef, PlannedModel } from '../domain/steps.ts';
 import type { StepDeps } from './deps.ts';
@@ -50,6 +51,7 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
   const { run, table, destination, live, record } = planning;
   const end = await sourceEnd(deps, run);
   await using source = await end.open();
+  const read = tableForRead(table, { tenantId: run.tenantId, ...wholeRead });
   const request: PlanRequest = {
     transferId: run.transferId,
     revisionId: run.revisionId,
@@ -61,7 +63,7 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     startBoundEpochSeconds: laterBound(run.startBoundEpoch, table.minStartEpochSeconds),
     lookbackSeconds: table.lookbackSeconds ?? end.lookbackSeconds,
     // Before the first read: what commits later than this is the next run's.
-    fence: await source.fence(table, record?.fence),
+    fence: await source.fence(read, record?.fence),
     record,
     tableExists: live !== undefined,
     ownerIsGone: await isOwnerGone(deps, run, record),
@@ -70,7 +72,7 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     decision: planLoad(request),
     fence: request.fence,
     lookbackSeconds: request.lookbackSeconds,
-    encoding: destination.accepts(landedTableOf(table), await source.encodings(table)),
+    encoding: destination.accepts(landedTableOf(table), await source.encodings(read)),
     loadIdentity: request.loadIdentity,
   });
   for (const line of describePlan(run.modelName, plan)) {
@@ -78,6 +80,9 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
   }
   return plan;
 }
+
+/** What a query yields does not depend on its bounds. */
+const wholeRead = { window: { after: undefined, upTo: undefined }, watermark: undefined };
 
 function laterBound(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);

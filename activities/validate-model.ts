@@ -1,9 +1,11 @@
 import type { Finding } from '../connectors/connector.ts';
 import { finishProbe, getProbe } from '../db/probes.ts';
 import { toFailure } from '../domain/failure.ts';
+import { instantFromMicros, type InstantText } from '../domain/instant.ts';
 import { ModelDefinition, parseRelation, sharedTableOf } from '../domain/model.ts';
 import type { ModelReport, ProbeRef } from '../domain/probe.ts';
 import { checkAgainstSource } from '../domain/source-rules.ts';
+import { tableForRead, type QueryAsk } from '../domain/source-query.ts';
 import type { StepDeps } from './deps.ts';
 import { openSource } from './ends.ts';
 
@@ -20,12 +22,16 @@ async function look(
   deps: StepDeps,
   { connectionId, model }: { connectionId: string; model: ModelDefinition },
 ): Promise<ModelReport> {
-  const path = 'model.source_table';
+  const path = model.source_query ? 'model.source_query' : 'model.source_table';
   try {
     await using source = await openSource(deps, { sourceConnectionId: connectionId });
-    const columns = await source.describe(parseRelation(model.source_table));
+    const relation = model.source_query
+      ? tableForRead(sharedTableOf(model), validationAsk(model)).relation
+      : parseRelation(model.source_table);
+    const columns = await source.describe(relation);
     const { errors, warnings } = checkAgainstSource(model, columns);
     if (errors.length > 0) return { kind: 'model', errors, warnings };
+    if (model.source_query) return { kind: 'model', errors, warnings };
     const advice = await source.advise(sharedTableOf(model)).catch(noAdvice);
     const hints = advice.map(({ name, message }) => ({ path, code: `${name}_missing`, message }));
     return { kind: 'model', errors, warnings: [...warnings, ...hints] };
@@ -39,4 +45,19 @@ async function look(
     deps.log.warn({ code: toFailure(error).code }, 'no advice on a model');
     return [];
   }
+}
+
+/** The tenant and the window that the model aims its validation at. */
+function validationAsk(model: ModelDefinition): QueryAsk {
+  const { model_validation_start_time_epoch: start, model_validation_end_time_epoch: end } = model;
+  return {
+    tenantId: model.model_validation_id_in_provider_system ?? 'waybill_validation',
+    window: { after: instantOf(start), upTo: instantOf(end) },
+    watermark: undefined,
+  };
+}
+
+function instantOf(rfc3339: string | null | undefined): InstantText | undefined {
+  if (!rfc3339) return undefined;
+  return instantFromMicros(BigInt(Date.parse(rfc3339)) * 1000n);
 }

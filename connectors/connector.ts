@@ -68,7 +68,7 @@ export interface Batch {
 export interface Source extends AsyncDisposable {
   /** Can we log in and read? Never throws for what it was asked to find out. */
   check(): Promise<Finding[]>;
-  /** Columns of a table. @throws Failure `source_mismatch` (code MISS) where it does not exist. */
+  /** Columns of a table or query. @throws Failure `source_mismatch` (code MISS) where it does not exist. */
   describe(relation: Relation): Promise<SourceColumn[]>;
   /** Encodings in which this model could be read, the fastest first. @throws Failure `source_mismatch`. */
   encodings(table: SharedTable): Promise<Encoding[]>;

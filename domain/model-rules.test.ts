@@ -199,8 +199,12 @@ describe('M14: the source of a model', () => {
   });
 });
 
-test('M15: source queries are refused as long as we do not read them', () => {
-  check({ ...good, source_query: 'select 1' }, ['model.source_query M15_source_query']);
+test('M15: a source query parses, knows its placeholders and is one SELECT', () => {
+  const wrong = ['model.source_query M15_source_query'];
+  check({ ...good, source_query: 'select 1 {{with .LastModifiedAtEpoch}}{{.}}{{end}}' }, []);
+  check({ ...good, source_query: 'select {{.Nobody}}' }, wrong);
+  check({ ...good, source_query: 'select 1; select 2' }, wrong);
+  check({ ...good, source_query: 'delete from invoice' }, wrong);
 });
 
 test('M16: windows and times make sense', () => {

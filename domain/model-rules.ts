@@ -8,6 +8,7 @@ import {
   type ModelDefinition,
 } from './model.ts';
 import { reservedPrefixes, reservedWords } from './reserved-words.ts';
+import { templateError } from './source-query.ts';
 import type { Environment } from './statuses.ts';
 
 /** A source that a model may name. */
@@ -118,11 +119,8 @@ function tableViolations(model: ModelDefinition): Violation[] {
     const remedy = 'Write the table as schema.table; put a part that holds dots in double quotes.';
     found.push(violation('model.source_table', 'M1_source_table', remedy));
   }
-  if (model.source_query) {
-    const remedy =
-      'Source queries are not supported yet. Leave source_query out and read a table or a view.';
-    found.push(violation('model.source_query', 'M15_source_query', remedy));
-  }
+  const wrong = model.source_query ? templateError(model.source_query) : undefined;
+  if (wrong !== undefined) found.push(violation('model.source_query', 'M15_source_query', wrong));
   const table = destinationTableOf(model);
   found.push(...nameViolations(table, tablePath(model)));
   if (isOurTable(table)) {

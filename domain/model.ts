@@ -48,10 +48,19 @@ export function destinationTableOf(model: ModelDefinition): string {
   return model.destination_table_name ?? model.model_name;
 }
 
+/** A template with its values in it: one SELECT statement, to be read in place of a table. */
+export interface SourceQuery {
+  readonly sql: string;
+  /** Whether the tenant stands in it, outside comments. */
+  readonly namesTenant: boolean;
+}
+
 /** A table at the source. Without a schema the connection's own search path decides. */
 export interface Relation {
   readonly schema: string | undefined;
   readonly table: string;
+  /** Read in place of the table, which then only names the model's origin. */
+  readonly query?: SourceQuery;
 }
 
 export interface SharedColumn {
@@ -65,6 +74,8 @@ export interface SharedColumn {
 export interface SharedTable {
   readonly modelName: string;
   readonly relation: Relation;
+  /** Its values are put in for each statement (`tableForRead`). */
+  readonly queryTemplate: string | undefined;
   readonly destinationTable: string;
   readonly description: string | undefined;
   /** Wire order: last-modified, then the key, then the others as in the model. */
@@ -127,6 +138,7 @@ export function sharedTableOf(model: ModelDefinition): SharedTable {
   return {
     modelName: model.model_name,
     relation: parseRelation(model.source_table),
+    queryTemplate: model.source_query || undefined,
     destinationTable: destinationTableOf(model),
     description: model.description ?? undefined,
     columns: [lastModified, ...key, ...others],

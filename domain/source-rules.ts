@@ -1,6 +1,7 @@
 import { findLogicalType, type LogicalType } from './data-type.ts';
 import type { Violation } from './failure.ts';
 import type { ModelDefinition } from './model.ts';
+import { alwaysNamesTenant } from './source-query.ts';
 
 /** A column of the source table, as its connector described it. */
 export interface DescribedColumn {
@@ -28,7 +29,7 @@ export function checkAgainstSource(
     const found = byName.get(column.name_in_source);
     const type = findLogicalType(column.data_type);
     if (found === undefined) {
-      const message = `${model.source_table} has no column ${column.name_in_source}; it has ${near.join(', ')}.`;
+      const message = `${model.source_query ? 'source_query' : model.source_table} has no column ${column.name_in_source}; it has ${near.join(', ')}.`;
       errors.push({ path: `${path}.name_in_source`, code: 'column_missing', message });
       continue;
     }
@@ -38,7 +39,11 @@ export function checkAgainstSource(
         `it may be declared ${found.fits.join(', ')}.`;
       errors.push({ path: `${path}.data_type`, code: 'type_mismatch', message });
     }
-    if (found.nullable && (column.is_primary_key || column.is_last_modified)) {
+    if (
+      !model.source_query &&
+      found.nullable &&
+      (column.is_primary_key || column.is_last_modified)
+    ) {
       const role = column.is_primary_key ? 'key' : 'last-modified';
       const message = `The ${role} column ${column.name_in_source} may be null at the source; such rows cannot be moved.`;
       warnings.push({ path: `${path}.name_in_source`, code: 'nullable', message });
@@ -57,7 +62,11 @@ function checkTenantColumn(
   const path = 'model.organization_column';
   const found = byName.get(name);
   if (found === undefined) {
-    const message = `${model.source_table} has no column ${name}.`;
+    if (model.source_query && alwaysNamesTenant(model.source_query)) return [];
+    const message = model.source_query
+      ? `source_query yields no column ${name}, and {{.IdInProviderSystem}} does not stand in every form of it: ` +
+        'nothing would keep the rows of other tenants out. Select the column or filter by the placeholder.'
+      : `${model.source_table} has no column ${name}.`;
     return [{ path, code: 'column_missing', message }];
   }
   if (tenantTypes.includes(found.fits[0])) return [];

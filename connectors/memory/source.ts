@@ -84,7 +84,10 @@ export function checkLogin(logIn: () => MemoryStore): Finding {
   }
 }
 
-function findTable(store: MemoryStore, { schema, table }: Relation): MemoryTable {
+function findTable(store: MemoryStore, { schema, table, query }: Relation): MemoryTable {
+  if (query !== undefined) {
+    throw new Failure('source_mismatch', 'This source reads tables, no queries.', { code: 'CONF' });
+  }
   const name = schema === undefined ? table : `${schema}.${table}`;
   const found = store.snapshot().tables.get(name);
   if (found !== undefined) return found;

@@ -13,9 +13,11 @@ export interface CatalogColumn extends SourceColumn {
 /** A table of the source as its catalog has it. */
 export interface CatalogTable {
   readonly oid: string;
-  /** As it may stand in a statement. */
+  /** As it may stand in a statement, behind `from` and before an alias. */
   readonly sqlName: string;
-  /** `pg_class.relkind`: r is a plain table. */
+  /** Of a query: whether it names the tenant itself, so that its result need not have the column. */
+  readonly namesTenant?: boolean;
+  /** `pg_class.relkind`: r is a plain table; `query` where it is none of them. */
   readonly kind: string;
   readonly columns: readonly CatalogColumn[];
 }
@@ -62,10 +64,7 @@ export function nameOf(relation: Relation): string {
   return relation.schema === undefined ? relation.table : `${relation.schema}.${relation.table}`;
 }
 
-interface ColumnRow {
-  readonly name: string;
-  readonly type: string;
-  readonly nullable: boolean;
+export interface TypeRow {
   readonly cast: string;
   readonly declared: string;
   readonly base: string;
@@ -73,6 +72,12 @@ interface ColumnRow {
   readonly typtype: string;
   readonly category: string;
   readonly built_in: boolean;
+}
+
+interface ColumnRow extends TypeRow {
+  readonly name: string;
+  readonly type: string;
+  readonly nullable: boolean;
 }
 
 async function readColumns(session: Session, oid: string): Promise<CatalogColumn[]> {
@@ -101,7 +106,7 @@ async function readColumns(session: Session, oid: string): Promise<CatalogColumn
 /** Extensions whose types we know by name, wherever they are installed. */
 const knownExtensionTypes: readonly string[] = ['citext'];
 
-function sourceTypeOf(row: ColumnRow): SourceType {
+export function sourceTypeOf(row: TypeRow): SourceType {
   const kind = kindOf(row);
   const isKnown =
     kind === 'built_in' || (kind === 'other' && knownExtensionTypes.includes(row.base));
@@ -109,7 +114,7 @@ function sourceTypeOf(row: ColumnRow): SourceType {
   return { cast, declared, base: isKnown ? row.base : '', kind, modifier };
 }
 
-function kindOf(row: ColumnRow): SourceType['kind'] {
+function kindOf(row: TypeRow): SourceType['kind'] {
   if (row.typtype === 'e') return 'enum';
   if (row.typtype === 'c') return 'composite';
   if (row.category === 'A') return 'array';

@@ -113,6 +113,9 @@ async function findDoubt(
       reason: `The last-modified column is ${type}: only a whole timestamp with time zone is sure.`,
     };
   }
+  if (table.kind === 'query') {
+    return { reason: 'The model reads a query, in which an old row may appear later.' };
+  }
   if (await isNotLocal(session, table)) {
     return {
       reason: 'The model reads a view or a foreign table, whose writers cannot all be seen.',

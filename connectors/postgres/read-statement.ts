@@ -56,7 +56,8 @@ export function readableEncodings(
 
 /**
  * Every read of rows goes through here, so none can be without its tenant. Values travel as settings:
- * nothing but names out of the catalog is put into the text.
+ * nothing but names out of the catalog is put into the text,
+ * and the query of a model that has one.
  */
 export function buildRead(table: CatalogTable, request: ReadRequest): ReadStatement {
   const settings = new Map<string, string>();
@@ -79,9 +80,19 @@ export function buildRead(table: CatalogTable, request: ReadRequest): ReadStatem
   const query =
     /*sql*/ `select ${selected.join(', ')} from ${table.sqlName} q ` +
     `where ${conditions.join(' and ')} order by ${order.join(', ')}`;
-  const { declared } = columnOf(table, request.tenant.column).read;
-  const tenantCast = /*sql*/ `select ${isTenant(`(${setting('tenant')}::${declared})`)} as is_exact`;
+  const tenantCast = tenantCastOf(table, request.tenant);
   return { copy: /*sql*/ `copy (${query}) to stdout (format ${format})`, settings, tenantCast };
+}
+
+/** A query that names the tenant itself may yield no column to compare it with. */
+function filtersItself(table: CatalogTable, { column }: Tenant): boolean {
+  return table.namesTenant === true && table.columns.every(({ name }) => name !== column);
+}
+
+function tenantCastOf(table: CatalogTable, tenant: Tenant): string {
+  if (filtersItself(table, tenant)) return /*sql*/ `select true as is_exact`;
+  const { declared } = columnOf(table, tenant.column).read;
+  return /*sql*/ `select ${isTenant(`(${setting('tenant')}::${declared})`)} as is_exact`;
 }
 
 /**
@@ -95,6 +106,7 @@ function tenantConditions(
   settings: Map<string, string>,
 ): string[] {
   checkTenantId(tenant.id);
+  if (filtersItself(table, tenant)) return [];
   const { read, name } = columnOf(table, tenant.column);
   settings.set('tenant', tenant.id);
   const column = `q.${quote(name)}`;

@@ -17,6 +17,7 @@ import { SourceSettings } from './declaration.ts';
 import { takeFence } from './fence.ts';
 import { adviseIndex } from './index-advice.ts';
 import { LazySession } from './lazy-session.ts';
+import { describeQuery } from './query.ts';
 import { readableEncodings } from './read-statement.ts';
 import { readRows } from './read.ts';
 
@@ -71,8 +72,10 @@ class PostgresSource implements Source {
   }
 
   private async find(relation: Relation): Promise<CatalogTable> {
+    const session = await this.session.get();
+    if (relation.query !== undefined) return describeQuery(session, relation.query);
     const schema = relation.schema ?? this.settings.schema;
-    return findTable(await this.session.get(), { ...relation, schema });
+    return findTable(session, { ...relation, schema });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

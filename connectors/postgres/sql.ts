@@ -31,6 +31,7 @@ export const pins = [
     xmloption: 'content',
     array_nulls: 'on',
     quote_all_identifiers: 'off',
+    standard_conforming_strings: 'on',
     client_encoding: 'UTF8',
     statement_timeout: '0',
     idle_in_transaction_session_timeout: '30s',
