@@ -95,7 +95,8 @@ function insideOf(token: SqlToken, { text, at }: { text: string; at: Place }): s
       break;
   }
   const sentence =
-    'a placeholder cannot be made safe here. Write it outside of quotes or inside a plain \'…\' or "…".';
+    'a placeholder cannot be made safe here. ' +
+    `Write it outside of quotes or inside a plain '…' or "…".`;
   throw new TemplateError(at, sentence);
 }
 
@@ -103,7 +104,7 @@ function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll("'", "''");
 }
 
-/** The statement without a last semicolon. @throws TemplateError where it is not one SELECT, whole in itself */
+/** Without a last semicolon. @throws TemplateError where it is not one SELECT, whole in itself */
 function oneSelect(sql: string): string {
   const tokens = sqlTokens(sql);
   const code = tokens.filter(({ kind }) => !kind.endsWith('comment'));

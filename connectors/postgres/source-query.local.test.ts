@@ -149,7 +149,8 @@ describe.each([12, 18] as const)('source queries on Postgres %i', (major) => {
     });
 
     test('no tenant id changes what a query means', async () => {
-      const sql = `select {{.IdInProviderSystem}}::text as tenant, 1 as id, 1.0 as amount, timestamptz '2026-01-01' as at,
+      const sql = `select {{.IdInProviderSystem}}::text as tenant,
+        1 as id, 1.0 as amount, timestamptz '2026-01-01' as at,
         '{{.IdInProviderSystem}}' as plain, 'it''s {{.IdInProviderSystem}}\\' as framed, E'{{.IdInProviderSystem}}' as escaped
         -- {{.IdInProviderSystem}}
         /* {{.IdInProviderSystem}} /* */ */ where {{.IdInProviderSystem}} = '{{.IdInProviderSystem}}'`;
