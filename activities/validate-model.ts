@@ -1,4 +1,4 @@
-import type { Finding } from '../connectors/connector.ts';
+import type { Finding, ReadRequest, Source } from '../connectors/connector.ts';
 import { finishProbe, getProbe } from '../db/probes.ts';
 import { toFailure } from '../domain/failure.ts';
 import { instantFromMicros, type InstantText } from '../domain/instant.ts';
@@ -14,14 +14,18 @@ export async function validateModel(deps: StepDeps, ref: ProbeRef): Promise<void
   const scope = { environment: ref.environment, id: ref.probeId };
   const { connectionId, input } = await getProbe(deps.db, scope);
   const model = ModelDefinition.parse(input['model']);
-  const result = await look(deps, { connectionId, model });
+  const withPlan = input['with_plan'] === true;
+  const result = await look(deps, { connectionId, model, withPlan });
   await finishProbe(deps.db, { ...scope, result });
 }
 
-async function look(
-  deps: StepDeps,
-  { connectionId, model }: { connectionId: string; model: ModelDefinition },
-): Promise<ModelReport> {
+interface Look {
+  readonly connectionId: string;
+  readonly model: ModelDefinition;
+  readonly withPlan: boolean;
+}
+
+async function look(deps: StepDeps, { connectionId, model, withPlan }: Look): Promise<ModelReport> {
   const path = model.source_query ? 'model.source_query' : 'model.source_table';
   try {
     await using source = await openSource(deps, { sourceConnectionId: connectionId });
@@ -31,10 +35,13 @@ async function look(
     const columns = await source.describe(relation);
     const { errors, warnings } = checkAgainstSource(model, columns);
     if (errors.length > 0) return { kind: 'model', errors, warnings };
-    if (model.source_query) return { kind: 'model', errors, warnings };
+    const shown = await show(source, { model, withPlan });
+    warnings.push(...shown.warnings);
+    const report = { kind: 'model' as const, errors, warnings, ...shown.read };
+    if (model.source_query) return report;
     const advice = await source.advise(sharedTableOf(model)).catch(noAdvice);
     const hints = advice.map(({ name, message }) => ({ path, code: `${name}_missing`, message }));
-    return { kind: 'model', errors, warnings: [...warnings, ...hints] };
+    return { ...report, warnings: [...warnings, ...hints] };
   } catch (error) {
     const { code, message } = toFailure(error);
     return { kind: 'model', errors: [{ path, code: code.toLowerCase(), message }], warnings: [] };
@@ -44,6 +51,28 @@ async function look(
   function noAdvice(error: unknown): Finding[] {
     deps.log.warn({ code: toFailure(error).code }, 'no advice on a model');
     return [];
+  }
+}
+
+/** The statement of a first load and its plan. A plan that cannot be had makes no model worse. */
+async function show(source: Source, { model, withPlan }: Omit<Look, 'connectionId'>) {
+  const ask = validationAsk(model);
+  const table = tableForRead(sharedTableOf(model), ask);
+  const { relation, columns, key, lastModified, tenantColumn } = table;
+  const request: ReadRequest = {
+    ...{ relation, columns, key, lastModified, window: ask.window },
+    tenant: { column: tenantColumn, id: ask.tenantId },
+    ...{ resumeAfter: undefined, deltaAfter: undefined, position: undefined },
+    ...{ encoding: 'copy_text', batchBytesMax: 1, batchRowsMax: 1 },
+  };
+  const { sql } = await source.explain(request, { withPlan: false });
+  if (!withPlan) return { read: { sql }, warnings: [] };
+  try {
+    const { plan = '' } = await source.explain(request, { withPlan });
+    return { read: { sql, plan }, warnings: [] };
+  } catch (error) {
+    const { code, message } = toFailure(error);
+    return { read: { sql }, warnings: [{ path: 'plan', code: code.toLowerCase(), message }] };
   }
 }
 

@@ -25,12 +25,25 @@ const ModelCheck = z
     ...outcome,
     model_name: z.string().nullable(),
     sampled_rows: z.int().openapi({ description: 'The catalogue is looked at, no rows are.' }),
+    sql: z.string().nullable().openapi({
+      description:
+        'The statement that a first load sends, its values masked. Null while there are errors.',
+    }),
+    plan: z
+      .string()
+      .nullable()
+      .openapi({ description: "The source's plan for it, where asked for." }),
   })
   .openapi('ModelCheck');
 
 const ProductCheck = z
   .object({ ...outcome, product_name: z.string(), models: z.array(ModelCheck) })
   .openapi('ProductCheck');
+
+const ValidateInput = z.object({
+  model: SparseModel.nullish(),
+  plan: z.boolean().nullish().openapi({ description: 'Ask the source for its plan too.' }),
+});
 
 const probesAtOnceMax = 4;
 
@@ -47,17 +60,22 @@ export const modelChecks = createRouter()
       description: 'Fields under `model` override the stored ones for this call only.',
       request: {
         params: z.object({ model_id: ModelRef }),
-        body: body(z.object({ model: SparseModel.nullish() }), {}),
+        body: body(ValidateInput, { plan: true }),
       },
       responses: answers(envelopeOf(ModelCheck), 400, 401, 404, 503),
     }),
     async (c) => {
       const { model_id: idOrName } = c.req.valid('param');
-      const patch = c.req.valid('json').model ?? {};
+      const { model, plan } = c.req.valid('json');
+      const patch = model ?? {};
       const { environment, deps } = c.var;
       const stored = await getModel(deps.db, { environment, idOrName });
       const input = mergeModel(stored.definition, patch);
-      const judgement = await judgeInput(c, { input, idOrName: stored.id });
+      const judgement = await judgeInput(c, {
+        input,
+        idOrName: stored.id,
+        withPlan: plan ?? false,
+      });
       const check = checkOut({
         ...judgement,
         warnings: [...unknownKeys(patch), ...judgement.warnings],
@@ -139,13 +157,16 @@ async function checkNamed(c: Context<AppEnv>, name: string) {
   return checkOut(await judgeInput(c, { input: stored.definition, idOrName: id }));
 }
 
-function checkOut({ modelName, errors, warnings }: Judgement & { modelName: string | null }) {
+function checkOut(judgement: Judgement & { modelName: string | null }) {
+  const { modelName, errors, warnings, sql, plan } = judgement;
   return {
     status: errors.length === 0 ? ('success' as const) : ('error' as const),
     model_name: modelName,
     errors: [...errors],
     warnings: [...warnings],
     sampled_rows: 0,
+    sql: sql ?? null,
+    plan: plan ?? null,
   };
 }
 

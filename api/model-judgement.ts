@@ -13,6 +13,14 @@ import { probeModel } from './probes.ts';
 export interface Judgement {
   readonly errors: readonly Violation[];
   readonly warnings: readonly Violation[];
+  /** The reading statement, where it could be made, and its plan, where asked for. */
+  readonly sql?: string | undefined;
+  readonly plan?: string | undefined;
+}
+
+interface Judged {
+  readonly idOrName?: string | undefined;
+  readonly withPlan?: boolean | undefined;
 }
 
 /**
@@ -21,24 +29,26 @@ export interface Judgement {
  */
 export async function judgeModel(
   c: Context<AppEnv>,
-  model: { definition: ModelDefinition; idOrName?: string | undefined; skipSource?: boolean },
+  model: Judged & { definition: ModelDefinition; skipSource?: boolean },
 ): Promise<Judgement> {
   const { environment, deps } = c.var;
   const { violations, warnings } = await reviewModel(deps.db, { environment, ...model });
   if (violations.length > 0 || model.skipSource === true) return { errors: violations, warnings };
   const connectionId = await connectionOf(c, model.definition);
-  const report = await probeModel(c, { connectionId, model: model.definition });
-  return { errors: report.errors, warnings: [...warnings, ...report.warnings] };
+  const { definition, withPlan } = model;
+  const report = await probeModel(c, { connectionId, model: definition, withPlan });
+  const { errors, sql, plan } = report;
+  return { errors, warnings: [...warnings, ...report.warnings], sql, plan };
 }
 
 /** The same for a model of any form: what is no model at all is an error like any other. */
 export async function judgeInput(
   c: Context<AppEnv>,
-  { input, idOrName }: { input: unknown; idOrName?: string | undefined },
+  { input, ...more }: Judged & { input: unknown },
 ): Promise<Judgement & { modelName: string | null }> {
   try {
     const definition = parseModel(input);
-    const judgement = await judgeModel(c, { definition, idOrName });
+    const judgement = await judgeModel(c, { definition, ...more });
     return { ...judgement, modelName: definition.model_name };
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'invalid') throw error;

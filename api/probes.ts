@@ -28,9 +28,10 @@ export async function probeConnection(
 /** Has a worker hold a model against its source. @throws Failure `unavailable` where none answers. */
 export async function probeModel(
   c: Context<AppEnv>,
-  { connectionId, model }: { connectionId: string; model: ModelDefinition },
+  asked: { connectionId: string; model: ModelDefinition; withPlan?: boolean | undefined },
 ): Promise<ModelReport> {
-  const input = { model: JSON.parse(JSON.stringify(model)) as JsonObject };
+  const { connectionId, model, withPlan = false } = asked;
+  const input = { model: JSON.parse(JSON.stringify(model)) as JsonObject, with_plan: withPlan };
   return (await runProbe(c, { kind: 'model', connectionId, input })) as ModelReport;
 }
 

@@ -64,6 +64,12 @@ export interface Batch {
   readonly cursor: Cursor;
 }
 
+/** How a read would be run, as it may be shown: no value of the tenant stands in it. */
+export interface ShownRead {
+  readonly sql: string;
+  readonly plan: string | undefined;
+}
+
 /** The vendor's database, read only. One instance is one login, used by one activity. */
 export interface Source extends AsyncDisposable {
   /** Can we log in and read? Never throws for what it was asked to find out. */
@@ -74,6 +80,8 @@ export interface Source extends AsyncDisposable {
   encodings(table: SharedTable): Promise<Encoding[]>;
   /** What would make this model quicker to read; empty where nothing would. Never refuses. */
   advise(table: SharedTable): Promise<Finding[]>;
+  /** The statement of a read and, where asked, the server's plan for it. Reads no row. */
+  explain(request: ReadRequest, options: { withPlan: boolean }): Promise<ShownRead>;
   /**
    * A source time below which nothing can still be committed. To be taken before the read.
    * @param previous the fence of the last finished load, which is held while the source cannot tell more

@@ -51,6 +51,8 @@ export function destinationTableOf(model: ModelDefinition): string {
 /** A template with its values in it: one SELECT statement, to be read in place of a table. */
 export interface SourceQuery {
   readonly sql: string;
+  /** The same with the tenant's values masked: what may be shown. */
+  readonly masked: string;
   /** Whether the tenant stands in it, outside comments. */
   readonly namesTenant: boolean;
 }

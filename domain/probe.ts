@@ -28,11 +28,14 @@ export interface ConnectionReport {
   readonly error: ErrorObject | null;
 }
 
-/** What a model's check against its source found; `probes.input` is `{ model }`. */
+/** What a model's check against its source found; `probes.input` is `{ model, with_plan }`. */
 export interface ModelReport {
   readonly kind: 'model';
   readonly errors: readonly Violation[];
   readonly warnings: readonly Violation[];
+  /** The reading statement without its values, where there are no errors. */
+  readonly sql?: string;
+  readonly plan?: string;
 }
 
 export type ProbeReport = ConnectionReport | ModelReport;

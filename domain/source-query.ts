@@ -21,28 +21,34 @@ const start: Place = { line: 1, column: 1 };
 
 /** @throws TemplateError */
 export function renderQuery(nodes: readonly TemplateNode[], values: QueryValues): SourceQuery {
-  const rendering = { sql: '', namesTenant: false };
+  const rendering = { sql: '', masked: '', namesTenant: false };
   renderInto(rendering, nodes, values);
-  return { ...rendering, sql: oneSelect(rendering.sql) };
+  const { sql, masked, namesTenant } = rendering;
+  return { sql: oneSelect(sql), masked: oneSelect(masked), namesTenant };
 }
 
+const mask = '***';
+
 function renderInto(
-  rendering: { sql: string; namesTenant: boolean },
+  rendering: { sql: string; masked: string; namesTenant: boolean },
   nodes: readonly TemplateNode[],
   values: QueryValues,
 ): void {
   for (const node of nodes) {
     if (node.kind === 'text') {
       rendering.sql += node.text;
+      rendering.masked += node.text;
     } else if (node.kind === 'branch') {
       // Zero and the empty text count as empty, as in Go.
       renderInto(rendering, values[node.name] ? node.body : node.otherwise, values);
     } else {
       const value = values[node.name];
       if (value === undefined) throw new TemplateError(node.at, missing(node.name));
+      const isTenant = isTenantName(node.name);
       const written = writeValue(rendering.sql, value, node);
+      rendering.masked += isTenant ? writeValue(rendering.masked, mask, node) : written;
       rendering.sql += written;
-      rendering.namesTenant ||= isTenantName(node.name) && written !== '';
+      rendering.namesTenant ||= isTenant && written !== '';
     }
   }
 }

@@ -8,6 +8,7 @@ import type {
   LoadClose,
   ReadRequest,
   Receipt,
+  ShownRead,
   SchemaChange,
   Source,
   SourceColumn,
@@ -116,6 +117,10 @@ class FaultySource implements Source {
 
   advise(table: SharedTable): Promise<Finding[]> {
     return this.faults.run('source.advise', () => this.source.advise(table));
+  }
+
+  explain(request: ReadRequest, options: { withPlan: boolean }): Promise<ShownRead> {
+    return this.faults.run('source.explain', () => this.source.explain(request, options));
   }
 
   fence(table: SharedTable, previous: InstantText | undefined): Promise<Fence> {

@@ -5,7 +5,7 @@ import type { Cursor, Encoding, Fence } from '../../domain/load.ts';
 import type { Relation, SharedColumn, SharedTable } from '../../domain/model.ts';
 import { encodeCopyTextRow } from '../../formats/copy-text.ts';
 import { must } from '../../lib/must.ts';
-import type { Batch, Finding, ReadRequest, Source, SourceColumn } from '../connector.ts';
+import type { Batch, Finding, ReadRequest, ShownRead, Source, SourceColumn } from '../connector.ts';
 import type { MemoryStore, MemoryTable, Row } from './store.ts';
 
 /** The vendor's side of a store. */
@@ -37,6 +37,13 @@ export class MemorySource implements Source {
 
   async advise(): Promise<Finding[]> {
     return [];
+  }
+
+  /** It has no language of its own, so the sentence is one for people. */
+  async explain(request: ReadRequest): Promise<ShownRead> {
+    const { schema, table } = request.relation;
+    checkColumns(findTable(this.logIn(), request.relation), request.columns, request.tenant.column);
+    return { sql: `rows of one tenant from ${schema ?? ''}.${table}`, plan: undefined };
   }
 
   /** Whatever is stamped by this store's clock is stamped no earlier than its transaction began. */

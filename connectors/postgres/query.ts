@@ -10,8 +10,7 @@ import { fitsOf } from './type-table.ts';
  * base type, and nothing of nulls.
  */
 export async function describeQuery(session: Session, query: SourceQuery): Promise<CatalogTable> {
-  // The line breaks keep a comment at the end of the query from what follows it.
-  const sqlName = `(\n${query.sql}\n)`;
+  const sqlName = framed(query.sql);
   const fields = await session.transaction(
     async () => {
       const [result] = await session.script([/*sql*/ `select * from ${sqlName} q limit 0`]);
@@ -31,7 +30,13 @@ export async function describeQuery(session: Session, query: SourceQuery): Promi
     const read = sourceTypeOf(row);
     return { name, type: row.declared, nullable: true, fits: fitsOf(read), read };
   });
-  return { oid: '0', sqlName, kind: 'query', columns, namesTenant: query.namesTenant };
+  const { namesTenant } = query;
+  return { oid: '0', sqlName, kind: 'query', columns, namesTenant };
+}
+
+/** The line breaks keep a comment at the end of a query from what follows it. */
+export function framed(sql: string): string {
+  return `(\n${sql}\n)`;
 }
 
 function readTypes(

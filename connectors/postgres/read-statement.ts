@@ -11,6 +11,7 @@ import { formatOf, isResumable, readExpression } from './type-table.ts';
 
 /** The statement of one read, and the settings that its conditions look at. */
 export interface ReadStatement {
+  readonly query: string;
   readonly copy: string;
   readonly settings: ReadonlyMap<string, string>;
   /**
@@ -56,8 +57,7 @@ export function readableEncodings(
 
 /**
  * Every read of rows goes through here, so none can be without its tenant. Values travel as settings:
- * nothing but names out of the catalog is put into the text,
- * and the query of a model that has one.
+ * nothing but names out of the catalog, and the query of a model that has one, is put into the text.
  */
 export function buildRead(table: CatalogTable, request: ReadRequest): ReadStatement {
   const settings = new Map<string, string>();
@@ -81,7 +81,8 @@ export function buildRead(table: CatalogTable, request: ReadRequest): ReadStatem
     /*sql*/ `select ${selected.join(', ')} from ${table.sqlName} q ` +
     `where ${conditions.join(' and ')} order by ${order.join(', ')}`;
   const tenantCast = tenantCastOf(table, request.tenant);
-  return { copy: /*sql*/ `copy (${query}) to stdout (format ${format})`, settings, tenantCast };
+  const copy = /*sql*/ `copy (${query}) to stdout (format ${format})`;
+  return { query, copy, settings, tenantCast };
 }
 
 /** A query that names the tenant itself may yield no column to compare it with. */

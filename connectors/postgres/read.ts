@@ -24,7 +24,7 @@ export const readerSettings = [
   `set local idle_in_transaction_session_timeout = '60s'`,
 ];
 
-const beginRead = 'begin transaction isolation level read committed read only';
+export const beginRead = 'begin transaction isolation level read committed read only';
 
 /**
  * The rows of one statement, cut into batches. The session is left inside the transaction when the caller
@@ -47,7 +47,7 @@ export async function* readRows(
  * Sets what the statement reads. An id that no row can equal is refused: a transfer of nothing would look
  * like a tenant without rows.
  */
-async function checkTenant(
+export async function checkTenant(
   session: Session,
   { settings, tenantCast }: ReadStatement,
 ): Promise<void> {

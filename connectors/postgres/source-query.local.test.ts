@@ -132,6 +132,28 @@ describe.each([12, 18] as const)('source queries on Postgres %i', (major) => {
     });
   });
 
+  test('the final statement and its plan are shown without the tenant, whatever it is', async () => {
+    const sql = `select t.*, '{{.IdInProviderSystem}}' as who from things t
+      where tenant = {{.IdInProviderSystem}} or account::text = '{{.IdInProviderSystem}}'`;
+    await using source = ends.openSource();
+    const check = async (tenantId: string) => {
+      const table = tableForRead(queryOf(sql), { tenantId, ...everything });
+      const tenant = { column: 'tenant', id: tenantId };
+      const shown = await source.explain(ends.request(table, { tenant }), { withPlan: true });
+      expect(shown.sql).toContain(`'***' as who`);
+      expect(shown.sql).toContain(`current_setting('waybill.tenant')`);
+      expect(shown.plan).toContain('Scan on things t');
+      expect(`${shown.sql}${shown.plan}`).not.toContain('neil');
+      expect(shown.plan).not.toMatch(/\b4711\b/);
+    };
+    for (const id of [`o'neil`, `\\'neil`, `neil\n`, "E'neil'", '4711']) await check(id);
+    const numbered = 'select * from things where account = {{.IdInProviderSystem}}';
+    const table = tableForRead(queryOf(numbered), { tenantId: '4711', ...everything });
+    const tenant = { column: 'tenant', id: '4711' };
+    const shown = await source.explain(ends.request(table, { tenant }), { withPlan: true });
+    expect(shown.plan).toContain('account = ***');
+  });
+
   test('a query writes nothing', async () => {
     await ends.source.query(`create or replace function grab() returns int language sql volatile
       as 'insert into country values (''x'', 9, ''x'') returning account'`);

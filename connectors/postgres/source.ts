@@ -6,6 +6,7 @@ import type {
   Finding,
   Reach,
   ReadRequest,
+  ShownRead,
   Source,
   SourceColumn,
   Tunnel,
@@ -14,6 +15,7 @@ import { tunnelOf } from '../fields.ts';
 import { columnOf, findTable, type CatalogTable } from './catalog.ts';
 import { checkSource } from './check.ts';
 import { SourceSettings } from './declaration.ts';
+import { explainRead } from './explain.ts';
 import { takeFence } from './fence.ts';
 import { adviseIndex } from './index-advice.ts';
 import { LazySession } from './lazy-session.ts';
@@ -50,6 +52,11 @@ class PostgresSource implements Source {
 
   async advise(table: SharedTable): Promise<Finding[]> {
     return adviseIndex(await this.session.get(), await this.find(table.relation), table);
+  }
+
+  async explain(request: ReadRequest, { withPlan }: { withPlan: boolean }): Promise<ShownRead> {
+    const table = await this.find(request.relation);
+    return explainRead(await this.session.get(), { table, request, withPlan });
   }
 
   async fence(table: SharedTable, previous: InstantText | undefined): Promise<Fence> {

@@ -70,6 +70,27 @@ test('rows of a query arrive, change and keep to their tenant', async () => {
   expect(await rowsAtCustomer(customer)).toEqual(await atSource(`o'neil`));
 });
 
+test('a validation shows the statement without its values, and the plan where it is asked for', async () => {
+  const ask = async (body: object) =>
+    system.api<{ status: string; sql: string; plan: string | null; warnings: { path: string }[] }>(
+      'POST',
+      `/models/${vendor.modelId}/validate`,
+      body,
+    );
+  const plain = await ask({});
+  expect(plain).toMatchObject({ status: 'success', plan: null });
+  expect(plain.sql).toContain(`where tenant = '***'`);
+  const planned = await ask({
+    plan: true,
+    model: { source_query: null, source_table: 'public.filled' },
+  });
+  expect(planned.plan).toContain('on orders');
+  expect(planned.sql).toContain('from "public"."filled" q where');
+  expect(JSON.stringify([plain, planned])).not.toContain(`neil`);
+  const refused = await ask({ plan: true, model: { source_query: 'select 1 as id' } });
+  expect(refused).toMatchObject({ status: 'error', sql: null, plan: null });
+});
+
 test('a query that cannot be right is refused when the model is written', async () => {
   const columns = modelColumns() as { name_in_source: string }[];
   const list = columns.map(({ name_in_source: name }) => name).join(', ');
