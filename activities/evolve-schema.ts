@@ -37,6 +37,8 @@ function describeStep(step: EvolutionStep): string {
       return `created table ${step.table.name}`;
     case 'add_column':
       return `added column ${step.column.name}`;
+    case 'widen_column':
+      return `widened column ${step.column.name} to ${step.column.type}`;
     case 'comment_table':
       return `commented table ${step.table}`;
     case 'comment_column':

@@ -40,6 +40,10 @@ export const Model = ModelDefinition.extend({
   source_table: z.string().openapi({ description: 'Empty where a token reads it.' }),
   source_schema: z.string(),
   is_append_only: z.boolean(),
+  allow_widening: z
+    .boolean()
+    .optional()
+    .openapi({ description: 'Left out where a token reads it.' }),
   skip_transfer_source_validation: z.boolean(),
   max_transfer_time_window_seconds: z.int().nullable(),
   min_start_time_epoch: z.int().nullable(),
@@ -99,6 +103,7 @@ export function presentModel(record: ModelRecord): Model {
     max_transfer_time_window_seconds: definition.max_transfer_time_window_seconds ?? null,
     min_start_time_epoch: definition.min_start_time_epoch ?? null,
     lookback_seconds: definition.lookback_seconds ?? null,
+    allow_widening: definition.allow_widening ?? false,
     skip_transfer_source_validation: definition.skip_transfer_source_validation,
     model_validation_id_in_provider_system:
       definition.model_validation_id_in_provider_system ?? null,

@@ -16,6 +16,16 @@ export const logicalTypes = [
 
 export type LogicalType = (typeof logicalTypes)[number];
 
+/** What each type may become where its values stand already: every one of them fits exactly. */
+const widenings: Readonly<Partial<Record<LogicalType, readonly LogicalType[]>>> = {
+  integer: ['bigint'],
+};
+
+/** Whether another type holds every value of a type. Decimals and floats land as wide as there is. */
+export function isWidening(from: LogicalType, to: LogicalType): boolean {
+  return widenings[from]?.includes(to) ?? false;
+}
+
 /** Other words for them; the model keeps the word as it was written. */
 const synonyms: Readonly<Record<string, LogicalType>> = {
   text: 'string',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { planEvolution, type EvolutionStep, type LiveTable } from './evolution.ts';
+import { isWidening, logicalTypes, type LogicalType } from './data-type.ts';
 import type { LandedTable } from './load.ts';
 
 const wanted: LandedTable = {
@@ -66,6 +67,30 @@ describe('steps', () => {
     check({ columns: wanted.columns.slice(0, 2) }, live, []);
   });
 
+  const as = (type: LogicalType): Partial<LandedTable> => ({
+    columns: wanted.columns.map((column) =>
+      column.name === 'extra' ? { ...column, type } : column,
+    ),
+  });
+  const liveAs = (type: LogicalType): LiveTable => ({
+    ...live,
+    columns: live.columns.map((column) =>
+      column.name === 'extra' ? { ...column, type, fits: [type] } : column,
+    ),
+  });
+
+  test('a column is widened where the model allows it and every value fits', () => {
+    const column = { name: 'extra', type: 'bigint' as const, description: undefined };
+    check({ ...as('bigint'), allowWidening: true }, liveAs('integer'), [
+      { kind: 'widen_column', table: 'orders', column },
+    ]);
+  });
+
+  test('a column that a later revision widened is never cut down again', () => {
+    check(as('integer'), liveAs('bigint'), []);
+    check({ ...as('integer'), allowWidening: true }, liveAs('bigint'), []);
+  });
+
   test('a type that two logical types share fits both', () => {
     check(
       {
@@ -92,6 +117,40 @@ describe('refusals', () => {
       { ...withoutColumn('extra'), columns: [...withoutColumn('extra').columns, extra] },
       /extra.*is text.*json/,
     );
+  });
+
+  test('a column to be widened without the switch, naming the switch', () => {
+    const [, changedAt, extra] = live.columns;
+    const narrow = { ...extra!, type: 'int4', fits: ['integer' as const] };
+    const columns = wanted.columns.map((column) =>
+      column.name === 'extra' ? { ...column, type: 'bigint' as const } : column,
+    );
+    expect(() =>
+      planEvolution(
+        { ...wanted, columns },
+        { ...live, columns: [live.columns[0]!, changedAt!, narrow] },
+      ),
+    ).toThrow(/extra .*is int4; the model says bigint\. Set allow_widening/);
+  });
+
+  test('any other change of a type, switch or not', () => {
+    for (const from of logicalTypes) {
+      for (const to of logicalTypes) {
+        if (from === to || isWidening(from, to) || isWidening(to, from)) continue;
+        const column = { name: 'extra', type: to, description: undefined };
+        const columns = [...wanted.columns.slice(0, 2), column];
+        const table = {
+          ...withoutColumn('extra'),
+          columns: [
+            ...withoutColumn('extra').columns,
+            { ...column, fits: [from], comment: undefined },
+          ],
+        };
+        expect(() => planEvolution({ ...wanted, columns, allowWidening: true }, table)).toThrow(
+          /Change it back/,
+        );
+      }
+    }
   });
 
   test('another primary key, or none', () => {

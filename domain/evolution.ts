@@ -1,5 +1,5 @@
 import { Failure } from './failure.ts';
-import type { LogicalType } from './data-type.ts';
+import { isWidening, type LogicalType } from './data-type.ts';
 import type { LandedColumn, LandedTable } from './load.ts';
 
 /** One additive change. Applying a step that is already true changes nothing. */
@@ -7,6 +7,7 @@ export type EvolutionStep =
   | { readonly kind: 'create_schema' }
   | { readonly kind: 'create_table'; readonly table: LandedTable }
   | { readonly kind: 'add_column'; readonly table: string; readonly column: LandedColumn }
+  | { readonly kind: 'widen_column'; readonly table: string; readonly column: LandedColumn }
   | { readonly kind: 'comment_table'; readonly table: string; readonly comment: string }
   | {
       readonly kind: 'comment_column';
@@ -47,8 +48,8 @@ export function planEvolution(wanted: LandedTable, live: LiveTable | undefined):
     const existing = live.columns.find(({ name }) => name === column.name);
     if (existing === undefined) {
       steps.push({ kind: 'add_column', table: wanted.name, column });
-    } else {
-      checkType(wanted, column, existing);
+    } else if (mustWiden(wanted, column, existing)) {
+      steps.push({ kind: 'widen_column', table: wanted.name, column });
     }
     const comment = column.description;
     if (comment !== undefined && comment !== existing?.comment) {
@@ -102,11 +103,20 @@ function checkShape(wanted: LandedTable, live: LiveTable): void {
   }
 }
 
-function checkType(wanted: LandedTable, column: LandedColumn, existing: LiveColumn): void {
-  if (existing.fits.includes(column.type)) return;
+/**
+ * One that is wider already holds all that comes: a later revision than this one widened it, and there is
+ * never a step back.
+ */
+function mustWiden(wanted: LandedTable, column: LandedColumn, { fits, type }: LiveColumn): boolean {
+  if (fits.some((fit) => fit === column.type || isWidening(column.type, fit))) return false;
+  const canWiden = fits.some((fit) => isWidening(fit, column.type));
+  if (canWiden && wanted.allowWidening) return true;
+  const remedy = canWiden
+    ? 'Set allow_widening in the model, and the next transfer widens it.'
+    : 'Change it back, or drop the column and ask for a full refresh: it adds the column with its values.';
   throw new Failure(
     'schema_conflict',
-    `Column ${column.name} of table ${wanted.name} at the destination is ${existing.type}; ` +
-      `the model says ${column.type}.`,
+    `Column ${column.name} of table ${wanted.name} at the destination is ${type}; ` +
+      `the model says ${column.type}. ${remedy}`,
   );
 }

@@ -9,6 +9,7 @@ export function landedTableOf(table: SharedTable): LandedTable {
     description: table.description,
     columns: [...table.key, ...others].map(toLanded),
     key: table.key.map((column) => column.nameInDestination),
+    ...(table.allowWidening && { allowWidening: true }),
   };
 }
 

@@ -66,6 +66,8 @@ export interface LandedTable {
   readonly columns: readonly LandedColumn[];
   /** Names of the key columns. */
   readonly key: readonly string[];
+  /** Whether columns of the live table may be given a wider type. */
+  readonly allowWidening?: boolean;
 }
 
 /** A load that has been opened and not yet finished, as the destination remembers it. */

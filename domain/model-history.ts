@@ -1,5 +1,6 @@
-import { findLogicalType } from './data-type.ts';
+import { findLogicalType, isWidening } from './data-type.ts';
 import type { Violation } from './failure.ts';
+import { must } from '../lib/must.ts';
 import { destinationTableOf, type ModelColumn, type ModelDefinition } from './model.ts';
 
 /** What a model was before, and which names it may not take: `noHistory` for the first model of all. */
@@ -31,13 +32,14 @@ export function historyViolations(
   history: ModelHistory,
 ): Violation[] {
   return [
-    ...model.columns.flatMap((column, index) => columnChanges(column, index, history)),
+    ...model.columns.flatMap((_, index) => columnChanges(model, index, history)),
     ...tableReuse(model, history),
     ...(history.wasTransferred ? identityChanges(model, sourceId, history) : []),
   ];
 }
 
-function columnChanges(column: ModelColumn, index: number, history: ModelHistory): Violation[] {
+function columnChanges(model: ModelDefinition, index: number, history: ModelHistory): Violation[] {
+  const column = must(model.columns[index], 'a column of the model');
   const name = column.name_in_destination;
   const path = `model.columns[${index}]`;
   const before = history.previous?.columns.find((other) => isSame(other.name_in_destination, name));
@@ -48,7 +50,12 @@ function columnChanges(column: ModelColumn, index: number, history: ModelHistory
   }
   const [was, is] = [findLogicalType(before.data_type), findLogicalType(column.data_type)];
   if (is === undefined || was === is) return [];
-  const message = `Column "${name}" is ${before.data_type} and cannot become ${column.data_type}. Add a column under a new name.`;
+  const canWiden = was !== undefined && isWidening(was, is);
+  if (canWiden && model.allow_widening) return [];
+  const remedy = canWiden
+    ? 'Set allow_widening, or add a column under a new name.'
+    : 'Add a column under a new name.';
+  const message = `Column "${name}" is ${before.data_type} and cannot become ${column.data_type}. ${remedy}`;
   return [{ path: `${path}.data_type`, code: 'M23_type_changed', message }];
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { logicalTypes } from './data-type.ts';
 import { noHistory, type ModelHistory } from './model-history.ts';
 import { checkModel, resolveSource, type ModelContext } from './model-rules.ts';
 import { ModelDefinition, type ModelColumn } from './model.ts';
@@ -251,6 +252,28 @@ describe('changes', () => {
   test('M23: the type of a column stays, whatever word is used for it', () => {
     checkChange(column(2, { data_type: 'float' }), ['model.columns[2].data_type M23_type_changed']);
     checkChange(column(2, { data_type: 'numeric' }), []);
+  });
+
+  test('M23: with allow_widening an integer becomes a bigint, and nothing else changes', () => {
+    const typed = (word: string) => column(2, { data_type: word });
+    for (const from of logicalTypes) {
+      for (const to of logicalTypes) {
+        const model = { ...typed(to), allow_widening: true };
+        const isAllowed = from === to || (from === 'integer' && to === 'bigint');
+        const expected = isAllowed ? [] : ['model.columns[2].data_type M23_type_changed'];
+        checkChange(model, expected, { previous: typed(from) });
+      }
+    }
+    checkChange(typed('bigint'), ['model.columns[2].data_type M23_type_changed'], {
+      previous: typed('integer'),
+    });
+  });
+
+  test('M23: words of one type are no change: real and double, decimals of any precision', () => {
+    const typed = (word: string) => column(2, { data_type: word });
+    checkChange(typed('double'), [], { previous: typed('real') });
+    checkChange(typed('decimal(38, 9)'), [], { previous: typed('decimal(10, 2)') });
+    checkChange(typed('integer'), [], { previous: typed('smallint') });
   });
 
   test('M24: a dropped name is never used again', () => {

@@ -35,6 +35,8 @@ export const ModelDefinition = z.object({
   min_start_time_epoch: z.int().min(0).nullish(),
   /** Ours: how far below the watermark an increment begins; the source's usual one where it is left out. */
   lookback_seconds: z.int().min(0).max(lookbackSecondsMax).nullish(),
+  /** Ours: a destination's column may become wider, at the price of the lock that it takes. */
+  allow_widening: z.boolean().default(false),
   skip_transfer_source_validation: z.boolean().default(false),
   model_validation_id_in_provider_system: z.string().nullish(),
   model_validation_start_time_epoch: z.string().nullish(),
@@ -91,6 +93,7 @@ export interface SharedTable {
   readonly isAppendOnly: boolean;
   readonly minStartEpochSeconds: number | undefined;
   readonly lookbackSeconds: number | undefined;
+  readonly allowWidening: boolean;
 }
 
 const part = /^(?:"((?:[^"]|"")+)"|([^".]+))(?:\.|$)/;
@@ -151,6 +154,8 @@ export function sharedTableOf(model: ModelDefinition): SharedTable {
     isAppendOnly: model.is_append_only,
     minStartEpochSeconds: model.min_start_time_epoch ?? undefined,
     lookbackSeconds: model.lookback_seconds ?? undefined,
+    // Revisions that are older than the switch do not have it.
+    allowWidening: model.allow_widening ?? false,
   };
 }
 

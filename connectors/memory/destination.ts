@@ -1,3 +1,4 @@
+import { isWidening } from '../../domain/data-type.ts';
 import type { EvolutionStep, LiveTable } from '../../domain/evolution.ts';
 import type { Encoding, LandedTable, LoadPlan, LoadRecord } from '../../domain/load.ts';
 import type { Destination, Finding, Load, SchemaChange } from '../connector.ts';
@@ -75,6 +76,15 @@ function applyStep(draft: Draft, step: EvolutionStep): void {
       if (table.columns.some(({ name }) => name === step.column.name)) return;
       const rows = table.rows.map((row) => ({ ...row, [step.column.name]: null }));
       draft.tables.set(step.table, { ...table, columns: [...table.columns, step.column], rows });
+      return;
+    }
+    case 'widen_column': {
+      const table = tableOf(draft, step.table);
+      const { name, type } = step.column;
+      const columns = table.columns.map((column) =>
+        column.name === name && isWidening(column.type, type) ? { ...column, type } : column,
+      );
+      draft.tables.set(step.table, { ...table, columns });
       return;
     }
     case 'comment_table':

@@ -1,10 +1,13 @@
+import { isWidening, logicalTypes } from '../../domain/data-type.ts';
 import type { EvolutionStep, LiveColumn, LiveTable } from '../../domain/evolution.ts';
+import { Failure } from '../../domain/failure.ts';
 import type { LandedColumn, LandedTable } from '../../domain/load.ts';
 import type { SchemaChange } from '../connector.ts';
+import { sqlStateOf } from './failures.ts';
 import type { Session } from './session.ts';
 import { literal, qualified, quote, quoteAll } from './sql.ts';
 import { ensureSchema, ensureTables, loadTable, lockTimeout, withSchemaLock } from './tables.ts';
-import { logicalTypesOf } from './type-table.ts';
+import { landedTypes, logicalTypesOf } from './type-table.ts';
 import { columnDefinitions } from './writing.ts';
 
 /** The table as it is, or undefined where nothing has the name. */
@@ -98,12 +101,27 @@ async function applyStepWith(
 ): Promise<void> {
   const work = async () => {
     const table = step.kind === 'create_schema' ? undefined : tableOf(step);
-    await session.script(statementsOf(schema, step), { table });
+    try {
+      await session.script(statementsOf(schema, step), { table });
+    } catch (error) {
+      throw step.kind === 'widen_column' && sqlStateOf(error) === inUse ? usedByView(step) : error;
+    }
     await record?.();
   };
   if (step.kind === 'create_schema') await ensureSchema(session, schema);
   else if (step.kind === 'create_table') await withSchemaLock(session, schema, work);
   else await session.transaction(work, { settings: [lockTimeout] });
+}
+
+/** What Postgres answers where a view, a rule, a policy or a trigger reads the column. */
+const inUse = '0A000';
+
+function usedByView({ table, column }: { table: string; column: LandedColumn }): Failure {
+  return new Failure(
+    'schema_conflict',
+    `Column ${column.name} of table ${table} at the destination is to become ${landedTypes[column.type]}, ` +
+      'and a view, a rule or a policy of yours uses it. Drop that, start a transfer, and make it again.',
+  );
 }
 
 type TableStep = Exclude<EvolutionStep, { kind: 'create_schema' }>;
@@ -123,11 +141,28 @@ function statementsOf(schema: string, step: EvolutionStep): string[] {
         `alter table ${table} add column if not exists ${columnDefinitions([step.column], [])}`,
         ...columnComment(table, step.column),
       ];
+    case 'widen_column':
+      return widenStatements(table, step.column);
     case 'comment_table':
       return [`comment on table ${table} is ${literal(step.comment)}`];
     case 'comment_column':
       return [`comment on column ${table}.${quote(step.column)} is ${literal(step.comment)}`];
   }
+}
+
+/**
+ * The type is looked at again under the lock: a column that somebody gave a wider one meanwhile must not be
+ * cut down to ours.
+ */
+function widenStatements(table: string, { name, type }: LandedColumn): string[] {
+  const narrower = logicalTypes.filter((from) => isWidening(from, type));
+  const types = narrower.map((from) => `${literal(landedTypes[from])}::regtype`).join(', ');
+  const alter = `alter table ${table} alter column ${quote(name)} type ${landedTypes[type]}`;
+  const body = /*sql*/ `begin
+    if exists (select from pg_attribute where attrelid = ${literal(table)}::regclass
+        and attname = ${literal(name)} and not attisdropped and atttypid in (${types}))
+    then execute ${literal(alter)}; end if; end`;
+  return [`lock table ${table} in access exclusive mode`, `do ${literal(body)}`];
 }
 
 function createStatements(name: string, table: LandedTable): string[] {

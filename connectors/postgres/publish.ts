@@ -163,7 +163,9 @@ function keyCondition(table: LandedTable, comparison: '>' | '<=', bound: 'from' 
       table.columns.find((one) => one.name === name),
       'a key column',
     );
-    return `${setting(`${bound}_${index}`)}::${landedTypes[column.type]}`;
+    // The live table may have been widened since this revision, and a bound may come from it.
+    const type = column.type === 'integer' ? 'bigint' : column.type;
+    return `${setting(`${bound}_${index}`)}::${landedTypes[type]}`;
   });
   return `(${columns.join(', ')}) ${comparison} (${values.join(', ')})`;
 }

@@ -76,7 +76,7 @@ export function upsertStatement({ from, into, table, where }: Upsert): string {
   const names = table.columns.map(({ name }) => name);
   const others = names.filter((name) => !table.key.includes(name));
   const image = (alias: string) =>
-    `row(${others.map((name) => `${alias}.${quote(name)}`).join(', ')})::record`;
+    `row(${others.map((name) => comparable(table, name, `${alias}.${quote(name)}`)).join(', ')})::record`;
   const sameKey = table.key.map((name) => `e.${quote(name)} = b.${quote(name)}`).join(' and ');
   const isEqual = others.length === 0 ? sameKey : `${sameKey} and ${image('e')} *= ${image('b')}`;
   const updates = others.map((name) => `${quote(name)} = excluded.${quote(name)}`).join(', ');
@@ -88,6 +88,12 @@ export function upsertStatement({ from, into, table, where }: Upsert): string {
     select ${quoteAll(names)} from ${from} b
     where ${where === undefined ? '' : `${where} and `}not exists (select from ${into} e where ${isEqual})
     on conflict (${quoteAll(table.key)}) ${onConflict}`;
+}
+
+/** Images of two types cannot be compared, and a column may have been widened since this revision. */
+function comparable({ columns }: LandedTable, name: string, expression: string): string {
+  const type = columns.find((column) => column.name === name)?.type;
+  return type === 'integer' ? `${expression}::bigint` : expression;
 }
 
 /** What a committed batch does to the row of its load. A catch-up starts over, so it keeps no cursor. */

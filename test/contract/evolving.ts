@@ -59,6 +59,22 @@ export function describeEvolving(system: () => ConnectorUnderTest): void {
       expect(await rig.notes()).toEqual(['1 a']);
     });
 
+    test('gets a wider column where that is allowed, and takes the older revision all the same', async () => {
+      const rig = await Rig.create(system(), [
+        { name: 'id', type: 'integer', isKey: true },
+        { name: 'note', type: 'string' },
+      ]);
+      await rig.seed([row(1, 1, 'a')]);
+      await rig.land();
+      const columns = rig.landed.columns.map((column) =>
+        column.name === 'id' ? { ...column, type: 'bigint' as const } : column,
+      );
+      await check(rig, { ...rig.landed, columns, allowWidening: true });
+      await rig.seed([row(1, 2, 'b'), row(2, 3, 'c')]);
+      await rig.land(laterTransfer());
+      expect(await rig.notes()).toEqual(['1 b', '2 c']);
+    });
+
     test('gets changed comments', async () => {
       const rig = await Rig.create(system());
       await check(rig, { ...rig.landed, description: 'Before' });
