@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { memory } from '../connectors/memory.ts';
-import type { ConnectorRegistry, Finding } from '../connectors/connector.ts';
+import type { ConnectorRegistry, Finding, Source } from '../connectors/connector.ts';
 import { getModel } from '../db/models.ts';
 import { getProbe, insertProbe } from '../db/probes.ts';
 import { getSource } from '../db/sources.ts';
@@ -28,14 +28,16 @@ const index: Finding = {
 };
 
 /** The memory connector, whose source advises so. */
-function advising(advise: () => Promise<Finding[]>): ConnectorRegistry {
+const advising = (advise: Source['advise']) => changed({ advise });
+
+function changed(verbs: Partial<Source>): ConnectorRegistry {
   const load = async () => {
     const source = must((await memory.load()).source, 'a source role');
     return {
       source: {
         ...source,
         open: async (...where: Parameters<typeof source.open>) =>
-          Object.assign(await source.open(...where), { advise }),
+          Object.assign(await source.open(...where), verbs),
       },
     };
   };
@@ -66,18 +68,17 @@ const nullable = expect.objectContaining({ code: 'nullable' });
 test('advice of the source is a warning', async () => {
   const { message } = index;
   const advice = { path: 'model.source_table', code: 'index_missing', message };
-  expect(await validate(advising(async () => [index]))).toEqual({
-    kind: 'model',
+  expect(await validate(advising(async () => [index]))).toMatchObject({
     errors: [],
     warnings: [nullable, advice],
   });
 });
 
 test('a source that has no advice, or fails to give it, refuses no model', async () => {
-  const fits = { kind: 'model', errors: [], warnings: [nullable] };
-  expect(await validate(new Map([['memory', memory]]))).toEqual(fits);
+  const fits = { errors: [], warnings: [nullable], sampledRows: 0 };
+  expect(await validate(new Map([['memory', memory]]))).toMatchObject(fits);
   const failing = () => Promise.reject(new Failure('source_busy', 'Too busy.'));
-  expect(await validate(advising(failing))).toEqual(fits);
+  expect(await validate(advising(failing))).toMatchObject(fits);
 });
 
 test('a model that does not fit is told so, and nothing of its speed', async () => {
@@ -86,5 +87,23 @@ test('a model that does not fit is told so, and nothing of its speed', async () 
     kind: 'model',
     errors: [expect.objectContaining({ code: 'column_missing' })],
     warnings: [nullable],
+  });
+});
+
+test('what a sample shows is told, and a source too busy to show one refuses no model', async () => {
+  const sample = { rows: 7, nulls: [], hasRepeatedKey: true, unfit: [] };
+  expect(await validate(changed({ sample: async () => sample }))).toMatchObject({
+    errors: [],
+    warnings: [nullable, { code: 'key_repeated' }],
+    sampledRows: 7,
+  });
+  const busy = () => Promise.reject(new Failure('source_busy', 'Too slow.'));
+  expect(await validate(changed({ sample: busy }))).toMatchObject({
+    errors: [],
+    warnings: [nullable, { code: 'sample_missing', message: 'Too slow.' }],
+  });
+  const broken = () => Promise.reject(new Failure('source_mismatch', 'It does not run.'));
+  expect(await validate(changed({ sample: broken }))).toMatchObject({
+    errors: [{ path: 'model.source_table', message: 'It does not run.' }],
   });
 });

@@ -4,7 +4,7 @@ import { toFailure } from '../domain/failure.ts';
 import { instantFromMicros, type InstantText } from '../domain/instant.ts';
 import { ModelDefinition, parseRelation, sharedTableOf } from '../domain/model.ts';
 import type { ModelReport, ProbeRef } from '../domain/probe.ts';
-import { checkAgainstSource } from '../domain/source-rules.ts';
+import { checkAgainstSource, checkSample } from '../domain/source-rules.ts';
 import { tableForRead, type QueryAsk } from '../domain/source-query.ts';
 import type { StepDeps } from './deps.ts';
 import { openSource } from './ends.ts';
@@ -37,11 +37,15 @@ async function look(deps: StepDeps, { connectionId, model, withPlan }: Look): Pr
     if (errors.length > 0) return { kind: 'model', errors, warnings };
     const shown = await show(source, { model, withPlan });
     warnings.push(...shown.warnings);
-    const report = { kind: 'model' as const, errors, warnings, ...shown.read };
-    if (model.source_query) return report;
-    const advice = await source.advise(sharedTableOf(model)).catch(noAdvice);
+    const advice = model.source_query
+      ? []
+      : await source.advise(sharedTableOf(model)).catch(noAdvice);
     const hints = advice.map(({ name, message }) => ({ path, code: `${name}_missing`, message }));
-    return { ...report, warnings: [...warnings, ...hints] };
+    const sampled = await sample(source, model);
+    return {
+      ...{ kind: 'model', ...shown.read, sampledRows: sampled.rows, errors: sampled.errors },
+      warnings: [...warnings, ...sampled.warnings, ...hints],
+    };
   } catch (error) {
     const { code, message } = toFailure(error);
     return { kind: 'model', errors: [{ path, code: code.toLowerCase(), message }], warnings: [] };
@@ -51,6 +55,22 @@ async function look(deps: StepDeps, { connectionId, model, withPlan }: Look): Pr
   function noAdvice(error: unknown): Finding[] {
     deps.log.warn({ code: toFailure(error).code }, 'no advice on a model');
     return [];
+  }
+}
+
+/** What some rows say. A source that is too busy to show any makes no model worse, but nobody has looked. */
+async function sample(source: Source, model: ModelDefinition) {
+  const ask = validationAsk(model);
+  const table = tableForRead(sharedTableOf(model), ask);
+  const tenantId = model.model_validation_id_in_provider_system ?? undefined;
+  try {
+    const found = await source.sample({ table, tenantId, window: ask.window });
+    return { rows: found.rows, ...checkSample(model, found) };
+  } catch (error) {
+    const { kind, message } = toFailure(error);
+    if (kind !== 'source_busy') throw error;
+    const warning = { path: 'model', code: 'sample_missing', message };
+    return { rows: 0, errors: [], warnings: [warning] };
   }
 }
 

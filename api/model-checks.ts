@@ -24,7 +24,7 @@ const ModelCheck = z
   .object({
     ...outcome,
     model_name: z.string().nullable(),
-    sampled_rows: z.int().openapi({ description: 'The catalogue is looked at, no rows are.' }),
+    sampled_rows: z.int().openapi({ description: 'Rows looked at, 100 at most.' }),
     sql: z.string().nullable().openapi({
       description:
         'The statement that a first load sends, its values masked. Null while there are errors.',
@@ -158,13 +158,13 @@ async function checkNamed(c: Context<AppEnv>, name: string) {
 }
 
 function checkOut(judgement: Judgement & { modelName: string | null }) {
-  const { modelName, errors, warnings, sql, plan } = judgement;
+  const { modelName, errors, warnings, sql, plan, sampledRows } = judgement;
   return {
     status: errors.length === 0 ? ('success' as const) : ('error' as const),
     model_name: modelName,
     errors: [...errors],
     warnings: [...warnings],
-    sampled_rows: 0,
+    sampled_rows: sampledRows ?? 0,
     sql: sql ?? null,
     plan: plan ?? null,
   };

@@ -16,6 +16,7 @@ export interface Judgement {
   /** The reading statement, where it could be made, and its plan, where asked for. */
   readonly sql?: string | undefined;
   readonly plan?: string | undefined;
+  readonly sampledRows?: number | undefined;
 }
 
 interface Judged {
@@ -37,8 +38,8 @@ export async function judgeModel(
   const connectionId = await connectionOf(c, model.definition);
   const { definition, withPlan } = model;
   const report = await probeModel(c, { connectionId, model: definition, withPlan });
-  const { errors, sql, plan } = report;
-  return { errors, warnings: [...warnings, ...report.warnings], sql, plan };
+  const { errors, sql, plan, sampledRows } = report;
+  return { errors, warnings: [...warnings, ...report.warnings], sql, plan, sampledRows };
 }
 
 /** The same for a model of any form: what is no model at all is an error like any other. */

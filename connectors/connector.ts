@@ -14,7 +14,7 @@ import type {
 } from '../domain/load.ts';
 import type { Relation, SharedColumn, SharedTable } from '../domain/model.ts';
 import type { Finding } from '../domain/probe.ts';
-import type { DescribedColumn } from '../domain/source-rules.ts';
+import type { DescribedColumn, Sample } from '../domain/source-rules.ts';
 
 /**
  * The contract between Waybill and one outside system. A connector knows its system and nothing of our
@@ -22,7 +22,7 @@ import type { DescribedColumn } from '../domain/source-rules.ts';
  * secret. Every verb may be repeated.
  */
 
-export type { Finding };
+export type { Finding, Sample };
 
 /** A column as the source has it. */
 export type SourceColumn = DescribedColumn;
@@ -70,6 +70,13 @@ export interface ShownRead {
   readonly plan: string | undefined;
 }
 
+/** Rows to look at: of one tenant where it is told, else of any; of a window of last-modified values. */
+export interface SampleAsk {
+  readonly table: SharedTable;
+  readonly tenantId: string | undefined;
+  readonly window: Window;
+}
+
 /** The vendor's database, read only. One instance is one login, used by one activity. */
 export interface Source extends AsyncDisposable {
   /** Can we log in and read? Never throws for what it was asked to find out. */
@@ -82,6 +89,11 @@ export interface Source extends AsyncDisposable {
   advise(table: SharedTable): Promise<Finding[]>;
   /** The statement of a read and, where asked, the server's plan for it. Reads no row. */
   explain(request: ReadRequest, options: { withPlan: boolean }): Promise<ShownRead>;
+  /**
+   * How some rows look, `sampleRowsMax` at most: columns and counts, never a value.
+   * @throws Failure `source_busy` where they do not come within 15 s
+   */
+  sample(ask: SampleAsk): Promise<Sample>;
   /**
    * A source time below which nothing can still be committed. To be taken before the read.
    * @param previous the fence of the last finished load, which is held while the source cannot tell more

@@ -33,6 +33,7 @@ export interface ModelReport {
   readonly kind: 'model';
   readonly errors: readonly Violation[];
   readonly warnings: readonly Violation[];
+  readonly sampledRows?: number;
   /** The reading statement without its values, where there are no errors. */
   readonly sql?: string;
   readonly plan?: string;

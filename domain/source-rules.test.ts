@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import { ModelDefinition } from './model.ts';
-import { checkAgainstSource, type DescribedColumn } from './source-rules.ts';
+import {
+  checkAgainstSource,
+  checkSample,
+  type DescribedColumn,
+  type Sample,
+} from './source-rules.ts';
 
 const model = ModelDefinition.parse({
   model_name: 'orders',
@@ -50,4 +55,28 @@ test('the tenant column is there and is a text or a whole number', () => {
   check('account', { name: 'owner' }, ['model.organization_column column_missing']);
   check('account', { fits: ['float'] }, ['model.organization_column tenant_type']);
   check('account', { fits: ['decimal', 'string'] }, ['model.organization_column tenant_type']);
+});
+
+test('a value that does not fit refuses, a doubtful key or stamp warns', () => {
+  const look = (changed: Partial<Sample>) => {
+    const sample = { rows: 2, nulls: [], hasRepeatedKey: false, unfit: [], ...changed };
+    const { errors, warnings } = checkSample(model, sample);
+    const named = (all: typeof errors) => all.map(({ path, code }) => `${path} ${code}`);
+    return { errors: named(errors), warnings: named(warnings) };
+  };
+  expect(look({})).toEqual({ errors: [], warnings: [] });
+  expect(look({ unfit: ['id'] }).errors).toEqual(['model.columns[0].data_type value_unfit']);
+  expect(look({ nulls: ['id', 'at'], hasRepeatedKey: true }).warnings).toEqual([
+    'model.columns[0].name_in_source key_null',
+    'model.columns[1].name_in_source last_modified_null',
+    'model.columns key_repeated',
+  ]);
+});
+
+test('a type that does not fit names both types and what would fit', () => {
+  const columns = source.map((column) => ({ ...column, fits: ['decimal', 'string'] as const }));
+  const [first] = checkAgainstSource(model, columns).errors;
+  expect(first?.message).toBe(
+    'Column id is int4 at the source, declared int; it may be declared decimal, string.',
+  );
 });

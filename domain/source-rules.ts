@@ -12,6 +12,51 @@ export interface DescribedColumn {
   readonly nullable: boolean;
 }
 
+/** Rows that a validation looks at, and how long they may take. */
+export const sampleRowsMax = 100;
+export const sampleSecondsMax = 15;
+
+/** What some rows of a source look like. Columns are named as they land. */
+export interface Sample {
+  readonly rows: number;
+  /** Key and last-modified columns that are null in one of them. */
+  readonly nulls: readonly string[];
+  /** Whether two rows of one tenant have the same key. */
+  readonly hasRepeatedKey: boolean;
+  /** Columns with a value that their declared type cannot hold. */
+  readonly unfit: readonly string[];
+}
+
+/** What a sample says against a model (M20, M22). */
+export function checkSample(
+  model: ModelDefinition,
+  sample: Sample,
+): { errors: Violation[]; warnings: Violation[] } {
+  const at = (name: string) => {
+    const index = model.columns.findIndex((column) => column.name_in_destination === name);
+    return { path: `model.columns[${index}]`, column: model.columns[index] };
+  };
+  const errors = sample.unfit.map((name): Violation => {
+    const { path, column } = at(name);
+    const message =
+      `A value of ${column?.name_in_source} does not fit ${column?.data_type}. ` +
+      'Declare it as a string, or mend the value at the source.';
+    return { path: `${path}.data_type`, code: 'value_unfit', message };
+  });
+  const warnings = sample.nulls.map((name): Violation => {
+    const { path, column } = at(name);
+    const role = column?.is_primary_key === true ? 'key' : 'last-modified';
+    const message = `The ${role} column ${column?.name_in_source} is null in a sampled row; such rows cannot be moved.`;
+    return { path: `${path}.name_in_source`, code: `${role.replace('-', '_')}_null`, message };
+  });
+  if (sample.hasRepeatedKey) {
+    const message =
+      'Two sampled rows of one tenant have the same key. Mark all columns that identify a row with is_primary_key.';
+    warnings.push({ path: 'model.columns', code: 'key_repeated', message });
+  }
+  return { errors, warnings };
+}
+
 /** Nearly every type may be declared as a string; what it is itself is the first that fits. */
 const tenantTypes: readonly (LogicalType | undefined)[] = ['string', 'integer', 'bigint'];
 

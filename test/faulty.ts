@@ -8,6 +8,8 @@ import type {
   LoadClose,
   ReadRequest,
   Receipt,
+  Sample,
+  SampleAsk,
   ShownRead,
   SchemaChange,
   Source,
@@ -117,6 +119,10 @@ class FaultySource implements Source {
 
   advise(table: SharedTable): Promise<Finding[]> {
     return this.faults.run('source.advise', () => this.source.advise(table));
+  }
+
+  sample(ask: SampleAsk): Promise<Sample> {
+    return this.faults.run('source.sample', () => this.source.sample(ask));
   }
 
   explain(request: ReadRequest, options: { withPlan: boolean }): Promise<ShownRead> {

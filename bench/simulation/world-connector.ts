@@ -42,6 +42,7 @@ function openSource({ port }: WorldSettings): Source {
     describe: (relation) => askWorld(port, { verb: 'describeSource', relation }),
     encodings: (table) => askWorld(port, { verb: 'encodings', table }),
     advise: async () => [],
+    sample: async () => ({ rows: 0, nulls: [], hasRepeatedKey: false, unfit: [] }),
     explain: async () => ({ sql: 'rows of one tenant', plan: undefined }),
     fence: () => askWorld(port, { verb: 'fence' }),
     async *read(request, signal) {

@@ -4,8 +4,18 @@ import { compareInstants, earlier } from '../../domain/instant.ts';
 import type { Cursor, Encoding, Fence } from '../../domain/load.ts';
 import type { Relation, SharedColumn, SharedTable } from '../../domain/model.ts';
 import { encodeCopyTextRow } from '../../formats/copy-text.ts';
+import { sampleRowsMax } from '../../domain/source-rules.ts';
 import { must } from '../../lib/must.ts';
-import type { Batch, Finding, ReadRequest, ShownRead, Source, SourceColumn } from '../connector.ts';
+import type {
+  Batch,
+  Finding,
+  ReadRequest,
+  Sample,
+  SampleAsk,
+  ShownRead,
+  Source,
+  SourceColumn,
+} from '../connector.ts';
 import type { MemoryStore, MemoryTable, Row } from './store.ts';
 
 /** The vendor's side of a store. */
@@ -44,6 +54,26 @@ export class MemorySource implements Source {
     const { schema, table } = request.relation;
     checkColumns(findTable(this.logIn(), request.relation), request.columns, request.tenant.column);
     return { sql: `rows of one tenant from ${schema ?? ''}.${table}`, plan: undefined };
+  }
+
+  async sample({ table, tenantId, window }: SampleAsk): Promise<Sample> {
+    const found = findTable(this.logIn(), table.relation);
+    checkColumns(found, table.columns, table.tenantColumn);
+    const rows = found.rows
+      .filter((row) => tenantId === undefined || row[table.tenantColumn] === tenantId)
+      .filter((row) => isUnbounded(window) || isInWindow(row, { ...table, window }))
+      .slice(0, sampleRowsMax);
+    const keyNames = [table.tenantColumn, ...table.key.map((one) => one.nameInSource)];
+    const keys = rows.map((row) => JSON.stringify(keyNames.map((name) => row[name])));
+    const roles = [...table.key, table.lastModified];
+    const hasNull = ({ nameInSource }: SharedColumn) =>
+      rows.some((row) => typeof row[nameInSource] !== 'string');
+    return {
+      rows: rows.length,
+      nulls: roles.filter(hasNull).map(({ nameInDestination }) => nameInDestination),
+      hasRepeatedKey: new Set(keys).size < keys.length,
+      unfit: [],
+    };
   }
 
   /** Whatever is stamped by this store's clock is stamped no earlier than its transaction began. */
@@ -130,8 +160,15 @@ function selectRows(table: MemoryTable, request: ReadRequest): Row[] {
     .toSorted((a, b) => compareRows(a, b, request));
 }
 
+function isUnbounded({ after, upTo }: ReadRequest['window']): boolean {
+  return after === undefined && upTo === undefined;
+}
+
 /** A row without a last-modified value is in no window. */
-function isInWindow(row: Row, { lastModified, window }: ReadRequest): boolean {
+function isInWindow(
+  row: Row,
+  { lastModified, window }: Pick<ReadRequest, 'lastModified' | 'window'>,
+): boolean {
   const value = row[lastModified.nameInSource];
   if (typeof value !== 'string') return false;
   const isFrom = window.after === undefined || compareInstants(value, window.after) >= 0;

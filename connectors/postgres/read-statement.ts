@@ -90,7 +90,7 @@ function filtersItself(table: CatalogTable, { column }: Tenant): boolean {
   return table.namesTenant === true && table.columns.every(({ name }) => name !== column);
 }
 
-function tenantCastOf(table: CatalogTable, tenant: Tenant): string {
+export function tenantCastOf(table: CatalogTable, tenant: Tenant): string {
   if (filtersItself(table, tenant)) return /*sql*/ `select true as is_exact`;
   const { declared } = columnOf(table, tenant.column).read;
   return /*sql*/ `select ${isTenant(`(${setting('tenant')}::${declared})`)} as is_exact`;
@@ -101,7 +101,7 @@ function tenantCastOf(table: CatalogTable, tenant: Tenant): string {
  * bytes, so that neither a lenient type nor a collation can take two tenants for one. After a transaction
  * a setting reads as empty: that must never match.
  */
-function tenantConditions(
+export function tenantConditions(
   table: CatalogTable,
   tenant: Tenant,
   settings: Map<string, string>,
@@ -136,9 +136,9 @@ function checkTenantId(id: string): void {
   throw new Failure('source_mismatch', sentence, { code: 'CONF' });
 }
 
-function windowConditions(
+export function windowConditions(
   table: CatalogTable,
-  request: ReadRequest,
+  request: Pick<ReadRequest, 'window' | 'resumeAfter' | 'lastModified' | 'key'>,
   settings: Map<string, string>,
 ): string[] {
   const { window, resumeAfter, lastModified } = request;
@@ -161,7 +161,11 @@ function windowConditions(
 
 function resumeCondition(
   table: CatalogTable,
-  { resumeAfter, key, lastModified }: ReadRequest & { resumeAfter: Batch['cursor'] },
+  {
+    resumeAfter,
+    key,
+    lastModified,
+  }: Pick<ReadRequest, 'key' | 'lastModified'> & { resumeAfter: Batch['cursor'] },
   { settings, instant }: { settings: Map<string, string>; instant: (name: string) => string },
 ): string {
   settings.set('after', resumeAfter.lastModified);

@@ -49,10 +49,11 @@ export async function* readRows(
  */
 export async function checkTenant(
   session: Session,
-  { settings, tenantCast }: ReadStatement,
+  { settings, tenantCast }: Pick<ReadStatement, 'settings' | 'tenantCast'>,
 ): Promise<void> {
   try {
-    await session.rows(setSettings([...settings.keys()]), [...settings.values()]);
+    if (settings.size > 0)
+      await session.rows(setSettings([...settings.keys()]), [...settings.values()]);
     const [row] = await session.rows<{ is_exact: boolean }>(tenantCast);
     if (must(row, 'a row').is_exact) return;
   } catch (error) {

@@ -6,6 +6,8 @@ import type {
   Finding,
   Reach,
   ReadRequest,
+  Sample,
+  SampleAsk,
   ShownRead,
   Source,
   SourceColumn,
@@ -22,6 +24,7 @@ import { LazySession } from './lazy-session.ts';
 import { describeQuery } from './query.ts';
 import { readableEncodings } from './read-statement.ts';
 import { readRows } from './read.ts';
+import { sampleRows } from './sample.ts';
 
 /** Nothing is connected before the first verb. */
 export function openSource(settings: unknown, reach: Reach): PostgresSource {
@@ -57,6 +60,11 @@ class PostgresSource implements Source {
   async explain(request: ReadRequest, { withPlan }: { withPlan: boolean }): Promise<ShownRead> {
     const table = await this.find(request.relation);
     return explainRead(await this.session.get(), { table, request, withPlan });
+  }
+
+  async sample(ask: SampleAsk): Promise<Sample> {
+    const table = await this.find(ask.table.relation);
+    return sampleRows(await this.session.get(), table, ask);
   }
 
   async fence(table: SharedTable, previous: InstantText | undefined): Promise<Fence> {
