@@ -16,11 +16,19 @@ import { instantOut } from '../domain/outputs.ts';
 
 const lastSecond = 253_402_300_799;
 
+/** What is missing is told by the rules of models, together with all else that is wrong. */
+const WireColumn = ModelColumn.extend({
+  name_in_source: z.string().default(''),
+  name_in_destination: z.string().default(''),
+  data_type: z.string().default(''),
+});
+
 /** A model file with the lenient numbers of the wire. */
 const WireModel = ModelDefinition.extend({
-  columns: z.array(ModelColumn).max(1600),
-  max_transfer_time_window_seconds: wireInteger({ min: 1, max: lastSecond }).nullish(),
-  min_start_time_epoch: wireInteger({ min: 0, max: lastSecond }).nullish(),
+  columns: z.array(WireColumn).max(1600).default([]),
+  source_table: z.string().default(''),
+  max_transfer_time_window_seconds: wireInteger({ min: -lastSecond, max: lastSecond }).nullish(),
+  min_start_time_epoch: wireInteger({ min: -lastSecond, max: lastSecond }).nullish(),
   lookback_seconds: wireInteger({ min: 0, max: lookbackSecondsMax }).nullish(),
 });
 

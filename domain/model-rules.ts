@@ -242,7 +242,7 @@ function repeatedColumns(columns: readonly ModelColumn[]): Violation[] {
   const names = columns.map((column) => column.name_in_destination.toLowerCase());
   return columns.flatMap((column, index) => {
     const first = names.indexOf(names[index] ?? '');
-    if (first === index) return [];
+    if (first === index || names[index]?.trim() === '') return [];
     const remedy = `model.columns[${first}] lands as "${column.name_in_destination}" too. Rename one of them.`;
     return [violation(`model.columns[${index}].name_in_destination`, 'M11_repeated', remedy)];
   });

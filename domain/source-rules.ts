@@ -45,9 +45,10 @@ export function checkSample(
   });
   const warnings = sample.nulls.map((name): Violation => {
     const { path, column } = at(name);
-    const role = column?.is_primary_key === true ? 'key' : 'last-modified';
-    const message = `The ${role} column ${column?.name_in_source} is null in a sampled row; such rows cannot be moved.`;
-    return { path: `${path}.name_in_source`, code: `${role.replace('-', '_')}_null`, message };
+    const isKey = column?.is_primary_key === true;
+    const message = `The ${isKey ? 'key' : 'last-modified'} column ${column?.name_in_source} is null in a sampled row; such rows cannot be moved.`;
+    const code = isKey ? 'key_null' : 'last_modified_null';
+    return { path: `${path}.name_in_source`, code, message };
   });
   if (sample.hasRepeatedKey) {
     const message =
