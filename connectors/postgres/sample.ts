@@ -11,7 +11,7 @@ import type { Session } from './session.ts';
 import { quote } from './sql.ts';
 import { landedTypes, readExpression } from './type-table.ts';
 
-/** Some rows, and what they are asked. Each statement of a sample reads them anew, in their own transaction. */
+/** Where to look for rows. Each statement of a sample reads them anew, in a transaction of its own. */
 interface Sampling {
   readonly session: Session;
   readonly table: CatalogTable;
@@ -114,8 +114,8 @@ async function select<Row extends object>(
   if (millis <= 0) throw tooSlow();
   const begin = { begin: beginRead, settings: [`set local statement_timeout = ${millis}`] };
   const statement =
-    /*sql*/ `with q as materialized (select ${list} from ${table.sqlName} q ${where} limit ${sampleRowsMax}) ` +
-    `select ${selected.join(', ')} from q`;
+    /*sql*/ `with q as materialized (select ${list} from ${table.sqlName} q ${where} ` +
+    `limit ${sampleRowsMax}) select ${selected.join(', ')} from q`;
   try {
     return await session.transaction(async () => {
       const tenantCast =
