@@ -3,7 +3,7 @@ import { Failure } from '../domain/failure.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
 import type { LoadPlan } from '../domain/load.ts';
 import type { SharedTable } from '../domain/model.ts';
-import type { StoredPlan } from '../domain/plan.ts';
+import { movesWatermark, type StoredPlan } from '../domain/plan.ts';
 
 /** Who made a table, as its destination remembers it. */
 export function ownerOf({ environment, destinationId }: ModelRun): string {
@@ -37,6 +37,7 @@ export function loadPlanOf(
     window: plan.decision.window,
     fence: plan.fence.at,
     continues: plan.decision.continues,
+    movesWatermark: movesWatermark(plan.decision),
     encoding: plan.encoding,
     epoch: { startedAtMicros: run.startedAtMicros, ...rank },
   };

@@ -72,6 +72,7 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     decision: planLoad(request),
     fence: request.fence,
     lookbackSeconds: request.lookbackSeconds,
+    windowSeconds: table.windowSeconds,
     encoding: destination.accepts(landedTableOf(table), await source.encodings(read)),
     loadIdentity: request.loadIdentity,
   });

@@ -64,6 +64,11 @@ describe('the lines of the log', () => {
     expect(describePlan('orders', planOf()).join('\n')).toContain('the watermark less 30 s');
   });
 
+  test('say in which windows the rows are read', () => {
+    const plan = { ...planOf(), windowSeconds: 3600 };
+    expect(describePlan('orders', plan).join('\n')).toContain('in windows of 3600 s at most');
+  });
+
   test('say why late commits may be missed, and what would change that', () => {
     const weak = {
       guarantee: 'lookback',

@@ -31,8 +31,10 @@ export function describePlan(modelName: string, plan: StoredPlan): string[] {
     decision.watermark === undefined || decision.isExplicit
       ? ''
       : ` (the watermark less ${lookbackSeconds} s)`;
+  const parts =
+    plan.windowSeconds === undefined ? '' : `, in windows of ${plan.windowSeconds} s at most`;
   return [
-    `${modelName}: ${summarise(decision)}${lookback}, as ${plan.encoding}.`,
+    `${modelName}: ${summarise(decision)}${lookback}${parts}, as ${plan.encoding}.`,
     ...describeFence(modelName, fence),
   ];
 }

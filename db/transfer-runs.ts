@@ -3,6 +3,7 @@ import type { ErrorObject } from '../domain/failure.ts';
 import { transferNotice } from '../domain/notices.ts';
 import type {
   Environment,
+  ModelEnd,
   ModelStatus,
   TransferStatus,
   TransferTrigger,
@@ -182,17 +183,18 @@ export async function closeModels(
   db: Db,
   transferId: string,
   outcomes: ReadonlyMap<string, { status: ModelStatus; error: ErrorObject | undefined }>,
-): Promise<ModelStatus[]> {
+): Promise<ModelEnd[]> {
   const models = await db
     .select()
     .from(transferModels)
     .where(eq(transferModels.transferId, transferId))
     .for('update');
-  const statuses: ModelStatus[] = [];
-  for (const { modelId, modelName, status } of models) {
+  const ends: ModelEnd[] = [];
+  for (const { modelId, modelName, status, plan, rows } of models) {
     const outcome = outcomes.get(modelId) ?? { status: 'CANCELLED', error: undefined };
     const isOpen = status === 'PENDING' || status === 'RUNNING';
-    statuses.push(isOpen ? outcome.status : status);
+    const isSplit = plan?.windowSeconds !== undefined && plan.decision.mode === 'merge';
+    ends.push({ status: isOpen ? outcome.status : status, hasWindows: isSplit && rows > 0 });
     if (!isOpen) continue;
     await db
       .update(transferModels)
@@ -203,7 +205,7 @@ export async function closeModels(
     const line = `${modelName}: failed (${error.error_code}). ${error.message}`;
     await appendLog(db, { transferId, line });
   }
-  return statuses;
+  return ends;
 }
 
 /**

@@ -117,6 +117,8 @@ export interface LoadPlan {
   readonly fence: InstantText;
   /** Go on with the unfinished load of an earlier transfer instead of beginning anew. */
   readonly continues: boolean;
+  /** An increment: each batch moves the watermark, so that the next one goes on where this one failed. */
+  readonly movesWatermark: boolean;
   readonly encoding: Encoding;
   readonly epoch: Epoch;
 }
@@ -138,7 +140,7 @@ export interface LoadProgress {
   readonly resumeAfter: Cursor | undefined;
   /** The greatest last-modified value ever landed, this load included. */
   readonly greatest: InstantText | undefined;
-  /** The watermark from before this load; undefined where the load begins another copy. */
+  /** As it stands: an increment has moved it. Undefined where the load begins another copy. */
   readonly watermark: InstantText | undefined;
   /** Rows committed by this load, catch-ups not counted. */
   readonly rows: number;

@@ -91,6 +91,8 @@ export interface SharedTable {
   readonly key: readonly SharedColumn[];
   readonly tenantColumn: string;
   readonly isAppendOnly: boolean;
+  /** No statement reads more of the last-modified range than this. */
+  readonly windowSeconds: number | undefined;
   readonly minStartEpochSeconds: number | undefined;
   readonly lookbackSeconds: number | undefined;
   readonly allowWidening: boolean;
@@ -152,6 +154,7 @@ export function sharedTableOf(model: ModelDefinition): SharedTable {
     key,
     tenantColumn,
     isAppendOnly: model.is_append_only,
+    windowSeconds: model.max_transfer_time_window_seconds ?? undefined,
     minStartEpochSeconds: model.min_start_time_epoch ?? undefined,
     lookbackSeconds: model.lookback_seconds ?? undefined,
     // Revisions that are older than the switch do not have it.

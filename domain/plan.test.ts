@@ -273,6 +273,7 @@ describe('what follows a slice', () => {
   const end: SliceEnd = {
     isExhausted: true,
     tookLongerThanSlice: false,
+    statements: 1,
     progress,
     window: everything,
     lookbackSeconds: 30,
@@ -295,6 +296,11 @@ describe('what follows a slice', () => {
 
   test('more than one snapshot is followed by a catch-up', () => {
     check({ progress: retried }, 'catch_up');
+  });
+
+  test('more than one statement is more than one snapshot', () => {
+    check({ statements: 2 }, 'catch_up');
+    check({ statements: 2, isExhausted: false }, 'go_on');
   });
 
   test('a catch-up is repeated only while it takes longer than a slice', () => {

@@ -7,7 +7,15 @@ import {
   minusSeconds,
   type InstantText,
 } from './instant.ts';
-import type { Encoding, Fence, LoadMode, LoadProgress, LoadRecord, Window } from './load.ts';
+import type {
+  Cursor,
+  Encoding,
+  Fence,
+  LoadMode,
+  LoadProgress,
+  LoadRecord,
+  Window,
+} from './load.ts';
 
 /** How long an unfinished first load stays worth going on with. */
 export const unfinishedLoadDaysMax = 7;
@@ -175,21 +183,24 @@ export interface SliceEnd {
   /** Whether the source had no more rows of the pass. */
   readonly isExhausted: boolean;
   readonly tookLongerThanSlice: boolean;
+  /** How many statements read it, each from a snapshot of its own. */
+  readonly statements: number;
   readonly progress: LoadProgress;
   readonly window: Window;
   readonly lookbackSeconds: number;
 }
 
 /**
- * Each attempt is one snapshot; a pass that took more than one may have missed a row that moved between
- * them, so it ends with a catch-up. A catch-up is one statement; it is repeated where it took so long that
- * much can have moved meanwhile, but not for ever: rows of one stamp, or behind a fence that an old
- * transaction holds back, make every one of them as long as the last.
+ * Each statement of each attempt is one snapshot; a pass that took more than one may have missed a row that
+ * moved between them, so it ends with a catch-up. A catch-up is one statement; it is repeated where it took
+ * so long that much can have moved meanwhile, but not for ever: rows of one stamp, or behind a fence that an
+ * old transaction holds back, make every one of them as long as the last.
  */
 export function afterSlice(end: SliceEnd): AfterSlice {
   if (!end.isExhausted) return 'go_on';
   const { pass, attempts } = end.progress;
-  const mustCatchUp = pass === 0 ? attempts > 1 : end.tookLongerThanSlice && pass < catchUpsMax;
+  const isOneSnapshot = attempts <= 1 && end.statements <= 1;
+  const mustCatchUp = pass === 0 ? !isOneSnapshot : end.tookLongerThanSlice && pass < catchUpsMax;
   return mustCatchUp && catchUpWindow(end) !== undefined ? 'catch_up' : 'finish';
 }
 
@@ -233,6 +244,19 @@ export function nextWatermark(load: {
   return later(reached, progress.watermark);
 }
 
+/** An increment: whatever it has read is complete up to its last row, but for what the fence covers. */
+export function movesWatermark({ mode, isExplicit }: LoadDecision): boolean {
+  return mode === 'merge' && !isExplicit;
+}
+
+/** The watermark once a batch of an increment is committed: the lower of the fence and the last row. */
+export function watermarkAfterBatch(
+  { fence, watermark }: Pick<LoadProgress, 'fence' | 'watermark'>,
+  { lastModified }: Cursor,
+): InstantText {
+  return later(earlier(fence, lastModified), watermark);
+}
+
 function reachesPast(load: {
   readonly decision: LoadDecision;
   readonly progress: LoadProgress;
@@ -254,6 +278,8 @@ export interface StoredPlan {
   readonly decision: LoadDecision;
   readonly fence: Fence;
   readonly lookbackSeconds: number;
+  /** Its window is read in parts of so many seconds. */
+  readonly windowSeconds?: number | undefined;
   readonly encoding: Encoding;
   readonly loadIdentity: string;
 }

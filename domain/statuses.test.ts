@@ -16,5 +16,13 @@ test.each<[ModelStatus[], string]>([
   [['CANCELLED'], 'CANCELLED'],
   [['SUCCESS', 'CANCELLED'], 'CANCELLED'],
 ])('models that ended %j make the transfer %s', (models, expected) => {
-  expect(outcomeOf(models)).toBe(expected);
+  expect(outcomeOf(models.map((status) => ({ status, hasWindows: false })))).toBe(expected);
+});
+
+test.each<[ModelStatus[], string]>([
+  [['ERROR'], 'PARTIAL_FAILURE'],
+  [['ERROR', 'ERROR'], 'PARTIAL_FAILURE'],
+  [['CANCELLED'], 'CANCELLED'],
+])('models that ended %j after some of their windows make the transfer %s', (models, expected) => {
+  expect(outcomeOf(models.map((status) => ({ status, hasWindows: true })))).toBe(expected);
 });

@@ -38,10 +38,19 @@ export function isFinal(status: TransferStatus): boolean {
   return status !== 'PENDING' && status !== 'RUNNING';
 }
 
+/** What one model of a transfer came to. */
+export interface ModelEnd {
+  readonly status: ModelStatus;
+  /** It is moved in windows, and readers see rows of some although it failed. */
+  readonly hasWindows: boolean;
+}
+
 /** What the transfer as a whole came to, from what each of its models came to. */
-export function outcomeOf(models: readonly ModelStatus[]): TransferStatus {
-  const succeeded = models.filter((status) => status === 'SUCCESS').length;
+export function outcomeOf(models: readonly ModelEnd[]): TransferStatus {
+  const succeeded = models.filter(({ status }) => status === 'SUCCESS').length;
   if (succeeded === models.length) return 'SUCCESS';
-  if (models.includes('ERROR')) return succeeded > 0 ? 'PARTIAL_FAILURE' : 'ERROR';
-  return 'CANCELLED';
+  const failed = models.filter(({ status }) => status === 'ERROR');
+  if (failed.length === 0) return 'CANCELLED';
+  const hasLanded = succeeded > 0 || failed.some(({ hasWindows }) => hasWindows);
+  return hasLanded ? 'PARTIAL_FAILURE' : 'ERROR';
 }

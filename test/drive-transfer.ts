@@ -18,6 +18,7 @@ import {
   catchUpWindow,
   isLastSlice,
   mainWindow,
+  movesWatermark,
   nextWatermark,
   planLoad,
   type LoadDecision,
@@ -178,6 +179,7 @@ function loadPlanOf({ route, transfer, transferId }: Run, plan: Plan, rank: Rank
     window: plan.decision.window,
     fence: plan.fence.at,
     continues: plan.decision.continues,
+    movesWatermark: movesWatermark(plan.decision),
     encoding: 'copy_text',
     epoch: { startedAtMicros: transfer.startedAtMicros, ...rank },
   };
@@ -207,6 +209,7 @@ async function copySlice(run: Run, plan: Plan, rank: Rank): Promise<'go_on' | 'p
   const end = {
     isExhausted,
     tookLongerThanSlice: false,
+    statements: 1,
     progress,
     window: decision.window,
     lookbackSeconds,

@@ -3,6 +3,7 @@ import { compareEpochs } from '../../domain/epoch.ts';
 import { Failure } from '../../domain/failure.ts';
 import { later, type InstantText } from '../../domain/instant.ts';
 import type { LoadPlan, LoadProgress } from '../../domain/load.ts';
+import { watermarkAfterBatch } from '../../domain/plan.ts';
 import { parseCopyTextRows } from '../../formats/copy-text.ts';
 import { must } from '../../lib/must.ts';
 import type { Batch, Load, LoadClose, Receipt } from '../connector.ts';
@@ -40,11 +41,19 @@ export class MemoryLoad implements Load {
       (draft, stored, state) => {
         const rowsChanged = state.hiddenTable === undefined ? this.merge(draft, rows) : undefined;
         if (state.hiddenTable !== undefined) stage(draft, { ...state, rows });
-        this.save(draft, { ...stored, unfinished: afterBatch(state, batch) });
+        const watermark = this.watermarkAfter(stored, state, batch);
+        this.save(draft, { ...stored, watermark, unfinished: afterBatch(state, batch) });
         return { rowsChanged };
       },
       { rowsChanged: 0 },
     );
+  }
+
+  /** The watermark of another copy stays as it is until this load has replaced it. */
+  private watermarkAfter(stored: StoredLoad, { fence }: LoadState, { cursor }: Batch) {
+    const { watermark } = stored;
+    const isMoved = this.plan.movesWatermark && stored.loadIdentity === this.plan.loadIdentity;
+    return isMoved ? watermarkAfterBatch({ fence, watermark }, cursor) : watermark;
   }
 
   private parse(batch: Batch): Row[] {

@@ -1,8 +1,10 @@
 import type { InstantText } from '../../domain/instant.ts';
 import type { LoadProgress } from '../../domain/load.ts';
+import { watermarkAfterBatch } from '../../domain/plan.ts';
 import type { Batch, Load, LoadClose, Receipt } from '../connector.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { pins, qualified } from './sql.ts';
+import { progressOf, type LoadRow } from './record.ts';
+import { pins, qualified, setting } from './sql.ts';
 import {
   advance,
   batchAssignments,
@@ -19,19 +21,25 @@ import {
 
 const staging = 'pg_temp._waybill_batch';
 
+/** What `watermarkAfterBatch` says, in the transaction of the batch. */
+const watermarkMove = `watermark = greatest(watermark, least(load_fence, ${setting('cursor')}::timestamptz))`;
+
 /** Each batch is staged, compared and upserted in a transaction of its own. */
 export class MergeLoad implements Load {
   progress: LoadProgress;
   private readonly checkpoint: Checkpoint;
   private readonly stage: readonly string[];
   private readonly upsert: string;
+  private readonly movesWatermark: boolean;
 
-  constructor(checkpoint: Checkpoint, schema: string, progress: LoadProgress) {
+  constructor(checkpoint: Checkpoint, schema: string, row: LoadRow) {
     const { plan } = checkpoint;
     const columns = wireColumnsOf(plan);
     const definitions = columnDefinitions(columns, plan.table.key);
     this.checkpoint = checkpoint;
-    this.progress = progress;
+    this.progress = progressOf(row, plan);
+    // The watermark in the row may be that of another copy, which this load only replaces when it finishes.
+    this.movesWatermark = plan.movesWatermark && row.load_identity === plan.loadIdentity;
     this.stage = [
       'begin',
       pins,
@@ -56,14 +64,20 @@ export class MergeLoad implements Load {
       const taken = await session.copyIn(this.stage, messagesOf(batch, plan), context);
       checkTaken(taken, batch);
       await this.checkpoint.setValues(batchValues(batch));
-      const check = this.checkpoint.changeStatement(batchAssignments(this.progress));
+      const check = this.checkpoint.changeStatement([
+        ...batchAssignments(this.progress),
+        ...(this.movesWatermark ? [watermarkMove] : []),
+      ]);
       const results = await session.script(
         [check, ...lookupSettings, this.upsert, 'commit'],
         context,
       );
       return results.find(({ command }) => command === 'INSERT')?.rowCount ?? 0;
     });
-    this.progress = advance(this.progress, batch);
+    const watermark = this.movesWatermark
+      ? watermarkAfterBatch(this.progress, batch.cursor)
+      : this.progress.watermark;
+    this.progress = { ...advance(this.progress, batch), watermark };
     return { rowsChanged };
   }
 

@@ -23,7 +23,7 @@ export async function openLoad(session: Session, schema: string, plan: LoadPlan)
     const opened = isUnderWay(row, plan)
       ? await goOnMerging(opening)
       : await beginLoad(opening, row);
-    return new MergeLoad(checkpoint, schema, progressOf(opened, plan));
+    return new MergeLoad(checkpoint, schema, opened);
   }
   const opened = isUnderWay(row, plan)
     ? await goOnReplacing(opening, row)

@@ -175,6 +175,30 @@ export function describeMerging(system: () => ConnectorUnderTest): void {
       });
     });
 
+    test('an increment moves the watermark with each batch, never past its fence, and never back', async () => {
+      const rig = await createRig();
+      await using destination = await rig.openDestination();
+      const before = await destination.open(rig.plan(), going);
+      await before.finish(rig.close({ watermark: minute(3) }), going);
+      await rig.seed([row(1, 2), row(2, 4), row(3, 8)]);
+      const plan = { ...laterTransfer(), movesWatermark: true, fence: minute(6) };
+      const load = await destination.open(rig.plan(plan), going);
+      const moved: unknown[] = [];
+      for (const batch of await rig.read({ batchRowsMax: 1 })) {
+        await load.write(batch, going);
+        const record = await destination.recall(rig.modelId);
+        expect(load.progress.watermark).toEqual(record?.watermark);
+        moved.push(record?.watermark);
+      }
+      expect(moved).toEqual([minute(3), minute(4), minute(6)]);
+    });
+
+    test('no other merge moves the watermark before it has finished', async () => {
+      const { rig } = await dieAfter(3);
+      await using destination = await rig.openDestination();
+      expect((await destination.recall(rig.modelId))?.watermark).toBeUndefined();
+    });
+
     test('belongs to its transfer: another one begins anew', async () => {
       const { rig } = await dieAfter(2);
       await using destination = await rig.openDestination();

@@ -178,6 +178,7 @@ export class Rig {
       window: { after: undefined, upTo: undefined },
       fence: fenceAt,
       continues: false,
+      movesWatermark: false,
       encoding: 'copy_text',
       epoch: epoch(1),
       ...changed,

@@ -35,7 +35,10 @@ const columns = [
   { name: 'note', type: 'string' },
 ] as const;
 
-export async function createShipment(metadata: Metadata): Promise<Shipment> {
+export async function createShipment(
+  metadata: Metadata,
+  wishes: Partial<ModelDefinition> = {},
+): Promise<Shipment> {
   const [vendorName, customerName, tenant] = [
     unique('vendor'),
     unique('customer'),
@@ -48,7 +51,11 @@ export async function createShipment(metadata: Metadata): Promise<Shipment> {
     columns: [memoryColumn('tenant', 'string'), ...sourceColumns],
     key: ['tenant', 'id'],
   });
-  const { model, destinationId } = await register(metadata, { vendorName, customerName, tenant });
+  const { model, destinationId } = await register(
+    metadata,
+    { vendorName, customerName, tenant },
+    wishes,
+  );
   const ours = (rows: readonly Row[]) =>
     rows
       .map(({ id, changed, note }) => ({ id, changed, note }) as Row)
@@ -77,6 +84,7 @@ export async function createShipment(metadata: Metadata): Promise<Shipment> {
 async function register(
   { db }: Metadata,
   { vendorName, customerName, tenant }: Record<'vendorName' | 'customerName' | 'tenant', string>,
+  wishes: Partial<ModelDefinition>,
 ) {
   const environment = 'prod';
   const connectionTo = (store: string) => ({
@@ -102,6 +110,7 @@ async function register(
       data_type: type,
       ...roles,
     })),
+    ...wishes,
   });
   const { model } = await insertModel(db, { environment, definition, audit: testAudit });
   const recipient = await makeRecipient(db, { idInProviderSystem: tenant });
