@@ -7,15 +7,25 @@ import type { ModelReport, ProbeRef } from '../domain/probe.ts';
 import { checkAgainstSource, checkSample } from '../domain/source-rules.ts';
 import { tableForRead, type QueryAsk } from '../domain/source-query.ts';
 import type { StepDeps } from './deps.ts';
+import { describeTable } from './describe-table.ts';
 import { openSource } from './ends.ts';
 
-/** Holds a model against its source table and keeps what it found with the probe; the first result stays. */
+/**
+ * Holds a model against its source table, or describes a table for a model to be, and keeps what it found
+ * with the probe; the first result stays.
+ */
 export async function validateModel(deps: StepDeps, ref: ProbeRef): Promise<void> {
   const scope = { environment: ref.environment, id: ref.probeId };
   const { connectionId, input } = await getProbe(deps.db, scope);
-  const model = ModelDefinition.parse(input['model']);
-  const withPlan = input['with_plan'] === true;
-  const result = await look(deps, { connectionId, model, withPlan });
+  const { table } = input;
+  const result =
+    typeof table === 'string'
+      ? await describeTable(deps, { connectionId, table })
+      : await look(deps, {
+          connectionId,
+          model: ModelDefinition.parse(input['model']),
+          withPlan: input['with_plan'] === true,
+        });
   await finishProbe(deps.db, { ...scope, result });
 }
 

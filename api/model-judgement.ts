@@ -1,11 +1,13 @@
 import type { Context } from 'hono';
 import { reviewModel } from '../db/models.ts';
-import { getSource, listSources } from '../db/sources.ts';
+import { readSources } from '../db/model-names.ts';
+import { getSource, type SourceRecord } from '../db/sources.ts';
 import type { Violation } from '../domain/failure.ts';
 import { Failure } from '../domain/failure.ts';
 import type { ModelDefinition } from '../domain/model.ts';
-import { must } from '../lib/must.ts';
+import { resolveSource, type SourceNames } from '../domain/model-rules.ts';
 import type { AppEnv } from './deps.ts';
+import { invalid } from './errors.ts';
 import { parseModel } from './model-object.ts';
 import { probeModel } from './probes.ts';
 
@@ -35,7 +37,7 @@ export async function judgeModel(
   const { environment, deps } = c.var;
   const { violations, warnings } = await reviewModel(deps.db, { environment, ...model });
   if (violations.length > 0 || model.skipSource === true) return { errors: violations, warnings };
-  const connectionId = await connectionOf(c, model.definition);
+  const { connectionId } = await sourceOf(c, model.definition);
   const { definition, withPlan } = model;
   const report = await probeModel(c, { connectionId, model: definition, withPlan });
   const { errors, sql, plan, sampledRows } = report;
@@ -62,15 +64,10 @@ function nameIn(input: unknown): string | null {
   return named && typeof input.model_name === 'string' ? input.model_name : null;
 }
 
-/** The connection of the source that the model reads; the rules have made sure that there is one. */
-async function connectionOf(c: Context<AppEnv>, model: ModelDefinition): Promise<string> {
+/** The source that a model names, or the only one. @throws Failure `invalid` where it is not clear which. */
+export async function sourceOf(c: Context<AppEnv>, named: SourceNames): Promise<SourceRecord> {
   const { environment, deps } = c.var;
-  const { source_id: id, source_name: name } = model;
-  if (id) return (await getSource(deps.db, { environment, id })).connectionId;
-  const page = await listSources(deps.db, {
-    environment,
-    page: { pageSize: 1, order: 'asc' },
-    names: name ? [name] : undefined,
-  });
-  return must(page.items[0], 'the source of a model that keeps the rules').connectionId;
+  const resolved = resolveSource(named, await readSources(deps.db, { environment }));
+  if ('violation' in resolved) throw invalid([resolved.violation]);
+  return await getSource(deps.db, { environment, id: resolved.source.id });
 }

@@ -4,7 +4,7 @@ import { insertConnection, reviseConnection } from '../db/connections.ts';
 import { discardProbe, getProbe, insertProbe, probeExpiry } from '../db/probes.ts';
 import { Failure } from '../domain/failure.ts';
 import type { ModelDefinition } from '../domain/model.ts';
-import type { ConnectionReport, ModelReport, ProbeRef } from '../domain/probe.ts';
+import type { ConnectionReport, ModelReport, ProbeRef, TableReport } from '../domain/probe.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import type { AppEnv } from './deps.ts';
 
@@ -33,6 +33,14 @@ export async function probeModel(
   const { connectionId, model, withPlan = false } = asked;
   const input = { model: JSON.parse(JSON.stringify(model)) as JsonObject, with_plan: withPlan };
   return (await runProbe(c, { kind: 'model', connectionId, input })) as ModelReport;
+}
+
+/** Has a worker describe a table of a source. @throws Failure `unavailable` where none answers. */
+export async function probeTable(
+  c: Context<AppEnv>,
+  { connectionId, table }: { connectionId: string; table: string },
+): Promise<TableReport> {
+  return (await runProbe(c, { kind: 'model', connectionId, input: { table } })) as TableReport;
 }
 
 /** Temporal sees an id only: what is not saved travels as a sealed row that lapses in ten minutes. */

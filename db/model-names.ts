@@ -46,9 +46,10 @@ export async function gatherContext(
   return { context, nameViolations: [{ path: 'model.model_name', code: 'fixed', message }] };
 }
 
-async function readSources(
+/** The sources that a model may name, the oldest first. */
+export async function readSources(
   db: Db,
-  { environment, lockSources }: Gathering,
+  { environment, lockSources }: Pick<Gathering, 'environment' | 'lockSources'>,
 ): Promise<NamedSource[]> {
   const query = db
     .select({ id: sources.id, name: sources.name })

@@ -64,9 +64,11 @@ export function checkModel(model: ModelDefinition, context: ModelContext): Model
     : { violations, warnings: changes };
 }
 
+export type SourceNames = Pick<ModelDefinition, 'source_name' | 'source_id'>;
+
 /** The source that a model reads, or what is wrong with the way it names one (M14). */
 export function resolveSource(
-  model: Pick<ModelDefinition, 'source_name' | 'source_id'>,
+  model: SourceNames,
   sources: readonly NamedSource[],
 ): { readonly source: NamedSource } | { readonly violation: Violation } {
   const { source_name: name, source_id: id } = model;

@@ -1,4 +1,5 @@
 import type { ErrorCode, ErrorObject, Violation } from './failure.ts';
+import type { DescribedColumn } from './source-rules.ts';
 import type { Environment } from './statuses.ts';
 
 /** A stored probe: the row holds what to look at, sealed where it must be. */
@@ -39,4 +40,11 @@ export interface ModelReport {
   readonly plan?: string;
 }
 
-export type ProbeReport = ConnectionReport | ModelReport;
+/** A table for a model to be; `probes.input` is `{ table }`. */
+export interface TableReport {
+  readonly kind: 'table';
+  readonly columns: readonly DescribedColumn[];
+  readonly errors: readonly Violation[];
+}
+
+export type ProbeReport = ConnectionReport | ModelReport | TableReport;

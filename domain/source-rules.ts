@@ -10,6 +10,9 @@ export interface DescribedColumn {
   /** Logical types it may be declared as, the closest first. */
   readonly fits: readonly LogicalType[];
   readonly nullable: boolean;
+  readonly comment?: string | undefined;
+  /** Its place in the primary key or, where there is none, in a unique key; from 1. */
+  readonly keyPlace?: number | undefined;
 }
 
 /** Rows that a validation looks at, and how long they may take. */
@@ -60,6 +63,11 @@ export function checkSample(
 
 /** Nearly every type may be declared as a string; what it is itself is the first that fits. */
 const tenantTypes: readonly (LogicalType | undefined)[] = ['string', 'integer', 'bigint'];
+
+/** Whether a column of that type can say whose row it is (M21). */
+export function mayBeTenant({ fits }: DescribedColumn): boolean {
+  return tenantTypes.includes(fits[0]);
+}
 
 /** Where a model and its source table disagree (rules M19 to M22 as far as the catalogue tells). */
 export function checkAgainstSource(
@@ -115,7 +123,7 @@ function checkTenantColumn(
       : `${model.source_table} has no column ${name}.`;
     return [{ path, code: 'column_missing', message }];
   }
-  if (tenantTypes.includes(found.fits[0])) return [];
+  if (mayBeTenant(found)) return [];
   const message = `The tenant column ${name} is ${found.type}; it must be a string, an integer or a uuid.`;
   return [{ path, code: 'tenant_type', message }];
 }

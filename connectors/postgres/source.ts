@@ -15,6 +15,7 @@ import type {
 } from '../connector.ts';
 import { tunnelOf } from '../fields.ts';
 import { columnOf, findTable, type CatalogTable } from './catalog.ts';
+import { readKeyAndComments } from './catalog-key.ts';
 import { checkSource } from './check.ts';
 import { SourceSettings } from './declaration.ts';
 import { explainRead } from './explain.ts';
@@ -45,8 +46,12 @@ class PostgresSource implements Source {
   }
 
   async describe(relation: Relation): Promise<SourceColumn[]> {
-    const { columns } = await this.find(relation);
-    return columns.map(({ name, type, fits, nullable }) => ({ name, type, fits, nullable }));
+    const { oid, columns } = await this.find(relation);
+    const more = await readKeyAndComments(await this.session.get(), oid);
+    return columns.map(({ name, type, fits, nullable }) => ({
+      ...{ name, type, fits, nullable },
+      ...more.get(name),
+    }));
   }
 
   async encodings(table: SharedTable): Promise<Encoding[]> {
