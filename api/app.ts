@@ -17,6 +17,8 @@ import { refuseUnclassified } from './auth.ts';
 import { machineTypes } from './machine-types.ts';
 import { checkUrl, checkVersion, logRequest, openToBrowsers } from './middleware.ts';
 import { modelChecks } from './model-checks.ts';
+import { modelPlans } from './model-plan.ts';
+import { modelProposals } from './model-proposals.ts';
 import { models } from './models.ts';
 import { products } from './products.ts';
 import { limitRate } from './rate-limits.ts';
@@ -54,6 +56,8 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     sources,
     models,
     modelChecks,
+    modelPlans,
+    modelProposals,
     recipients,
     products,
     destinations,

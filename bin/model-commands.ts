@@ -1,10 +1,14 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseModel } from '../api/model-object.ts';
+import type { ModelPlan } from '../api/model-plan.ts';
 import { Failure, toFailure, type Violation } from '../domain/failure.ts';
 import { noHistory } from '../domain/model-history.ts';
 import { checkModel } from '../domain/model-rules.ts';
 import type { ModelDefinition } from '../domain/model.ts';
+import type { Proposal } from '../domain/propose-model.ts';
 import { readObject, type NamedObject } from './model-files.ts';
+import { planLines } from './model-plan-lines.ts';
+import { modelText } from './model-text.ts';
 import { print } from './print-result.ts';
 
 interface Options {
@@ -25,6 +29,8 @@ interface Verdict {
   readonly outcome: string;
   readonly errors: readonly Violation[];
   readonly warnings: readonly Violation[];
+  /** What publishing it would change, where that was asked. */
+  readonly plan?: ModelPlan;
 }
 
 type Judge = (object: NamedObject) => Promise<Omit<Verdict, 'file' | 'name'>>;
@@ -44,6 +50,16 @@ export function addModelCommands(program: Command): void {
     .action((files: string[], options: Options) =>
       report(files, 'model', { judge: put(needServer(options), '/models'), json: options.json }),
     );
+  withServer(model.command('diff <files...>'))
+    .description('Says what publishing each file would change, and at which destinations')
+    .action((files: string[], options: Options) =>
+      report(files, 'model', { judge: planRemote(needServer(options)), json: options.json }),
+    );
+  withServer(model.command('infer'))
+    .description('Prints a model file for a table of a source, to be looked through')
+    .requiredOption('--table <name>', 'the table, as SCHEMA.TABLE')
+    .option('--source <name>', 'the name of the source, where there are several')
+    .action(infer);
   const product = program.command('product').description('Product files, of the same forms');
   withServer(product.command('apply <files...>'))
     .description('Creates or replaces each product under its name')
@@ -138,6 +154,27 @@ function put(server: Server, path: '/models' | '/products'): Judge {
   };
 }
 
+function planRemote(server: Server): Judge {
+  return async ({ object }) => {
+    const answer = await ask(server, { method: 'POST', path: '/actions/plan-model', object });
+    const plan = answer.data as ModelPlan;
+    const { errors, warnings, change } = plan;
+    return { outcome: errors.length > 0 ? 'refused' : outcomes[change], errors, warnings, plan };
+  };
+}
+
+const outcomes = { create: 'new', update: 'changes', none: 'unchanged' } as const;
+
+async function infer(options: Options & { table: string; source?: string }): Promise<void> {
+  const object = {
+    source_table: options.table,
+    ...(options.source !== undefined && { source_name: options.source }),
+  };
+  const asked = { method: 'POST', path: '/actions/infer-model', object };
+  const { data } = await ask(needServer(options), asked);
+  print(options.json, data, modelText(data as Proposal).trimEnd());
+}
+
 interface Answer {
   readonly data: unknown;
   readonly message: string;
@@ -160,9 +197,10 @@ async function ask(
   throw new Failure('invalid', answer.message, { violations: answer.errors });
 }
 
-function describe({ file, name, outcome, errors, warnings }: Verdict): string {
+function describe({ file, name, outcome, errors, warnings, plan }: Verdict): string {
   const lines = [
     `${file}: ${name === '' ? '' : `${name}: `}${outcome}`,
+    ...(plan === undefined ? [] : planLines(plan)),
     ...errors.map(({ path, code, message }) => `  ${path} ${message} (${code})`),
     ...warnings.map(({ path, code, message }) => `  warning: ${path} ${message} (${code})`),
   ];

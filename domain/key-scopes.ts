@@ -31,6 +31,7 @@ const areas: ReadonlyMap<string, KeyArea> = new Map(
     products: 'models',
     'actions/validate-config': 'models',
     'actions/infer-model': 'models',
+    'actions/plan-model': 'models',
     recipients: 'recipients',
     'recipient-source-credentials': 'recipients',
     destinations: 'destinations',
