@@ -116,6 +116,9 @@ describe('200', () => {
       is_enabled: false,
     });
     const shorter = await patch(id, { enabled_models: ['b'], max_concurrent_transfers: 3 });
+    expect(at(shorter, 'data.warnings')).toMatchObject([
+      { path: 'destination.enabled_models[0]', code: 'inactive_model' },
+    ]);
     expect(shorter.body).toMatchObject({
       data: {
         destination: {

@@ -34,6 +34,7 @@ import { presentRecipient } from './recipients.ts';
 import { createRouter } from './router.ts';
 import { answers, body, withKey, withKeyOrToken } from './routes.ts';
 import { tellSchedules } from './schedules.ts';
+import { WrittenDestination, written } from './written-destination.ts';
 
 const params = z.object({ destination_id: PathId });
 
@@ -78,7 +79,7 @@ export const destinations = createRouter()
       summary: 'Add a destination',
       description: 'The connection is not tried: test it first.',
       request: { body: body(wrapped('destination', DestinationInput), destinationExample) },
-      responses: answers(singleOf('destination', Destination), 400, 401, 409),
+      responses: answers(WrittenDestination, 400, 401, 409),
     }),
     async (c) => {
       const { destination: input } = c.req.valid('json');
@@ -103,13 +104,8 @@ export const destinations = createRouter()
         });
       });
       await tellSchedules(c, [destination.id]);
-      return c.json(
-        success(
-          { destination: presentDestination(destination, deps.registry) },
-          'Destination created',
-        ),
-        200,
-      );
+      const shown = presentDestination(destination, deps.registry);
+      return c.json(success(await written(c, { destination, shown }), 'Destination created'), 200);
     },
   )
   .openapi(
@@ -142,7 +138,7 @@ export const destinations = createRouter()
           destination: { postgres: { schema: 'other' } },
         }),
       },
-      responses: answers(singleOf('destination', Destination), 400, 401, 404, 409),
+      responses: answers(WrittenDestination, 400, 401, 404, 409),
     }),
     async (c) => {
       const { destination_id: id } = c.req.valid('param');
@@ -162,7 +158,8 @@ export const destinations = createRouter()
           });
       await tellSchedules(c, [id]);
       const present = await destinationPresenter(c, [destination]);
-      return c.json(success({ destination: present(destination) }, 'Destination updated'), 200);
+      const shown = present(destination);
+      return c.json(success(await written(c, { destination, shown }), 'Destination updated'), 200);
     },
   )
   .openapi(
