@@ -3,7 +3,7 @@ import { isDatabaseAway } from '../db/database.ts';
 import { keepTrace } from '../db/traces.ts';
 import { countFailure } from '../db/model-runs.ts';
 import { driverTextOf, Failure, toFailure } from '../domain/failure.ts';
-import { transientFailuresMax, transientMinutesMax } from '../domain/policy.ts';
+import { isTriedEnough } from '../domain/policy.ts';
 import type { ModelRef } from '../domain/steps.ts';
 import type { ActivityDeps } from './deps.ts';
 
@@ -77,11 +77,7 @@ async function isExhausted(
 ): Promise<boolean> {
   if (failure.kind === 'unavailable' || !isModelRef(input)) return false;
   const count = await countFailure(db, input).catch(() => undefined);
-  return (
-    count !== undefined &&
-    count.failures >= transientFailuresMax &&
-    count.minutes >= transientMinutesMax
-  );
+  return count !== undefined && isTriedEnough(count);
 }
 
 function isModelRef(input: unknown): input is ModelRef {

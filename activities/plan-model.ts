@@ -1,4 +1,4 @@
-import type { Destination } from '../connectors/connector.ts';
+import type { Destination, Source } from '../connectors/connector.ts';
 import { getModelRun, isDestinationGone, keepPlan, type ModelRun } from '../db/model-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import { checkNotDropped, planEvolution, type LiveTable } from '../domain/evolution.ts';
@@ -8,8 +8,10 @@ import { loadIdentityOf } from '../domain/load-identity.ts';
 import { sharedTableOf, type SharedTable } from '../domain/model.ts';
 import { planLoad, type PlanRequest, type StoredPlan } from '../domain/plan.ts';
 import { tableForRead } from '../domain/source-query.ts';
+import { laterBound } from '../domain/start-bound.ts';
 import { environments } from '../domain/statuses.ts';
 import type { ModelRef, PlannedModel } from '../domain/steps.ts';
+import { countsUnstamped, judgeUnstamped, unstampedRowsMax } from '../domain/unstamped.ts';
 import type { StepDeps } from './deps.ts';
 import { openDestination, sourceEnd } from './ends.ts';
 import { ownerOf } from './load-plan.ts';
@@ -68,6 +70,7 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     tableExists: live !== undefined,
     ownerIsGone: await isOwnerGone(deps, run, record),
   };
+  const unstamped = await lookForUnstamped(source, { run, table, read });
   const plan = await keepPlan(deps.db, run, {
     decision: planLoad(request),
     fence: request.fence,
@@ -76,18 +79,28 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     encoding: destination.accepts(landedTableOf(table), await source.encodings(read)),
     loadIdentity: request.loadIdentity,
   });
-  for (const line of describePlan(run.modelName, plan)) {
+  for (const line of [...describePlan(run.modelName, plan), ...unstamped]) {
     await appendLog(deps.db, { transferId: run.transferId, line });
   }
   return plan;
 }
 
+/** A line for the log where rows are left out. @throws Failure `source_mismatch` where they are refused */
+async function lookForUnstamped(
+  source: Source,
+  { run, table, read }: Pick<Planning, 'run' | 'table'> & { read: SharedTable },
+): Promise<string[]> {
+  if (!countsUnstamped(table)) return [];
+  const { relation, lastModified, tenantColumn } = read;
+  const tenant = { column: tenantColumn, id: run.tenantId };
+  const max = unstampedRowsMax + 1;
+  const counted = await source.countUnstamped({ relation, lastModified, tenant, max });
+  const line = judgeUnstamped(table, counted);
+  return line === undefined ? [] : [line];
+}
+
 /** What a query yields does not depend on its bounds. */
 const wholeRead = { window: { after: undefined, upTo: undefined }, watermark: undefined };
-
-function laterBound(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
-}
 
 /** The owner's text comes from the customer's database: it only ever selects a row of ours. */
 async function isOwnerGone(

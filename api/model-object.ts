@@ -112,6 +112,7 @@ export function presentModel(record: ModelRecord): Model {
     min_start_time_epoch: definition.min_start_time_epoch ?? null,
     lookback_seconds: definition.lookback_seconds ?? null,
     allow_widening: definition.allow_widening ?? false,
+    null_last_modified: definition.null_last_modified ?? null,
     skip_transfer_source_validation: definition.skip_transfer_source_validation,
     model_validation_id_in_provider_system:
       definition.model_validation_id_in_provider_system ?? null,

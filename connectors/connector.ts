@@ -64,6 +64,11 @@ export interface Batch {
   readonly cursor: Cursor;
 }
 
+/** Which rows are looked for, and how many are enough to know of. */
+export interface UnstampedRows extends Pick<ReadRequest, 'relation' | 'tenant' | 'lastModified'> {
+  readonly max: number;
+}
+
 /** How a read would be run, as it may be shown: no value of the tenant stands in it. */
 export interface ShownRead {
   readonly sql: string;
@@ -89,6 +94,8 @@ export interface Source extends AsyncDisposable {
   advise(table: SharedTable): Promise<Finding[]>;
   /** The statement of a read and, where asked, the server's plan for it. Reads no row. */
   explain(request: ReadRequest, options: { withPlan: boolean }): Promise<ShownRead>;
+  /** The tenant's rows without a last-modified value, which no window has. Stops counting at `max`. */
+  countUnstamped(rows: UnstampedRows): Promise<number>;
   /**
    * How some rows look, `sampleRowsMax` at most: columns and counts, never a value.
    * @throws Failure `source_busy` where they do not come within 15 s

@@ -5,6 +5,9 @@ import { findLogicalType, type LogicalType } from './data-type.ts';
 /** A month: beyond it a full refresh is the better tool. */
 export const lookbackSecondsMax = 31 * 86_400;
 
+/** What a model may say of rows that no window can have. */
+export const nullLastModified = ['leave_out', 'refuse'] as const;
+
 /** One column of a model, as its file has it. */
 export const ModelColumn = z.object({
   name_in_source: z.string().min(1),
@@ -37,6 +40,8 @@ export const ModelDefinition = z.object({
   lookback_seconds: z.int().min(0).max(lookbackSecondsMax).nullish(),
   /** Ours: a destination's column may become wider, at the price of the lock that it takes. */
   allow_widening: z.boolean().default(false),
+  /** Ours: what becomes of rows whose last-modified value is null. Left out: they stay where they are. */
+  null_last_modified: z.enum(nullLastModified).nullish(),
   skip_transfer_source_validation: z.boolean().default(false),
   model_validation_id_in_provider_system: z.string().nullish(),
   model_validation_start_time_epoch: z.string().nullish(),
@@ -96,6 +101,8 @@ export interface SharedTable {
   readonly minStartEpochSeconds: number | undefined;
   readonly lookbackSeconds: number | undefined;
   readonly allowWidening: boolean;
+  /** Rows without a last-modified value fail the model; else they are left out and counted. */
+  readonly refusesUnstamped: boolean;
 }
 
 const part = /^(?:"((?:[^"]|"")+)"|([^".]+))(?:\.|$)/;
@@ -159,6 +166,7 @@ export function sharedTableOf(model: ModelDefinition): SharedTable {
     lookbackSeconds: model.lookback_seconds ?? undefined,
     // Revisions that are older than the switch do not have it.
     allowWidening: model.allow_widening ?? false,
+    refusesUnstamped: model.null_last_modified === 'refuse',
   };
 }
 

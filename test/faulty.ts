@@ -14,6 +14,7 @@ import type {
   SchemaChange,
   Source,
   SourceColumn,
+  UnstampedRows,
 } from '../connectors/connector.ts';
 import type { LiveTable } from '../domain/evolution.ts';
 import { Failure } from '../domain/failure.ts';
@@ -123,6 +124,10 @@ class FaultySource implements Source {
 
   sample(ask: SampleAsk): Promise<Sample> {
     return this.faults.run('source.sample', () => this.source.sample(ask));
+  }
+
+  countUnstamped(rows: UnstampedRows): Promise<number> {
+    return this.faults.run('source.countUnstamped', () => this.source.countUnstamped(rows));
   }
 
   explain(request: ReadRequest, options: { withPlan: boolean }): Promise<ShownRead> {

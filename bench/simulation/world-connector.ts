@@ -44,6 +44,7 @@ function openSource({ port }: WorldSettings): Source {
     advise: async () => [],
     sample: async () => ({ rows: 0, nulls: [], hasRepeatedKey: false, unfit: [] }),
     explain: async () => ({ sql: 'rows of one tenant', plan: undefined }),
+    countUnstamped: async () => 0,
     fence: () => askWorld(port, { verb: 'fence' }),
     async *read(request, signal) {
       const verb = { verb: 'read', request, pauseMs: backfillPauseMs } as const;

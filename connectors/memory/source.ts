@@ -15,6 +15,7 @@ import type {
   ShownRead,
   Source,
   SourceColumn,
+  UnstampedRows,
 } from '../connector.ts';
 import type { MemoryStore, MemoryTable, Row } from './store.ts';
 
@@ -74,6 +75,13 @@ export class MemorySource implements Source {
       hasRepeatedKey: new Set(keys).size < keys.length,
       unfit: [],
     };
+  }
+
+  async countUnstamped({ relation, tenant, lastModified, max }: UnstampedRows): Promise<number> {
+    const { rows } = findTable(this.logIn(), relation);
+    const ours = rows.filter((row) => row[tenant.column] === tenant.id);
+    const unstamped = ours.filter((row) => typeof row[lastModified.nameInSource] !== 'string');
+    return Math.min(unstamped.length, max);
   }
 
   /** Whatever is stamped by this store's clock is stamped no earlier than its transaction began. */

@@ -4,7 +4,7 @@ import { Failure } from '../../domain/failure.ts';
 import type { Encoding } from '../../domain/load.ts';
 import type { SharedColumn } from '../../domain/model.ts';
 import { must } from '../../lib/must.ts';
-import type { Batch, ReadRequest, Tenant } from '../connector.ts';
+import type { Batch, ReadRequest, Tenant, UnstampedRows } from '../connector.ts';
 import { checkedColumn, columnOf, type CatalogTable } from './catalog.ts';
 import { quote, setting } from './sql.ts';
 import { formatOf, isResumable, readExpression } from './type-table.ts';
@@ -83,6 +83,19 @@ export function buildRead(table: CatalogTable, request: ReadRequest): ReadStatem
   const tenantCast = tenantCastOf(table, request.tenant);
   const copy = /*sql*/ `copy (${query}) to stdout (format ${format})`;
   return { query, copy, settings, tenantCast };
+}
+
+/** How many rows of the tenant have no last-modified value, with the same filter as every read. */
+export function buildCount(
+  table: CatalogTable,
+  { tenant, lastModified, max }: UnstampedRows,
+): Omit<ReadStatement, 'copy'> {
+  const settings = new Map<string, string>();
+  const isUnstamped = `q.${quote(lastModified.nameInSource)} is null`;
+  const conditions = [...tenantConditions(table, tenant, settings), isUnstamped];
+  const some = /*sql*/ `select from ${table.sqlName} q where ${conditions.join(' and ')} limit ${max}`;
+  const query = /*sql*/ `select count(*)::integer as rows from (${some}) s`;
+  return { query, settings, tenantCast: tenantCastOf(table, tenant) };
 }
 
 /** A query that names the tenant itself may yield no column to compare it with. */

@@ -12,12 +12,14 @@ import type {
   Source,
   SourceColumn,
   Tunnel,
+  UnstampedRows,
 } from '../connector.ts';
 import { tunnelOf } from '../fields.ts';
 import { columnOf, findTable, type CatalogTable } from './catalog.ts';
 import { readKeyAndComments } from './catalog-key.ts';
 import { checkSource } from './check.ts';
 import { SourceSettings } from './declaration.ts';
+import { countUnstamped } from './count-unstamped.ts';
 import { explainRead } from './explain.ts';
 import { takeFence } from './fence.ts';
 import { adviseIndex } from './index-advice.ts';
@@ -26,15 +28,23 @@ import { describeQuery } from './query.ts';
 import { readableEncodings } from './read-statement.ts';
 import { readRows } from './read.ts';
 import { sampleRows } from './sample.ts';
+import type { Session } from './session.ts';
 
 /** Nothing is connected before the first verb. */
 export function openSource(settings: unknown, reach: Reach): PostgresSource {
   return new PostgresSource(SourceSettings.parse(settings), tunnelOf(settings), reach);
 }
 
+interface Known {
+  readonly session: Session;
+  readonly relation: Relation;
+  readonly table: CatalogTable;
+}
+
 class PostgresSource implements Source {
   private readonly settings: SourceSettings;
   private readonly session: LazySession;
+  private known: Known | undefined;
 
   constructor(settings: SourceSettings, tunnel: Tunnel | undefined, reach: Reach) {
     this.settings = settings;
@@ -72,6 +82,10 @@ class PostgresSource implements Source {
     return sampleRows(await this.session.get(), table, ask);
   }
 
+  async countUnstamped(rows: UnstampedRows): Promise<number> {
+    return countUnstamped(await this.session.get(), await this.find(rows.relation), rows);
+  }
+
   async fence(table: SharedTable, previous: InstantText | undefined): Promise<Fence> {
     const found = await this.find(table.relation);
     const lastModified = columnOf(found, table.lastModified.nameInSource).read;
@@ -91,11 +105,18 @@ class PostgresSource implements Source {
     }
   }
 
+  /** Once for each login: planning asks for the same table several times. */
   private async find(relation: Relation): Promise<CatalogTable> {
     const session = await this.session.get();
-    if (relation.query !== undefined) return describeQuery(session, relation.query);
+    const { known } = this;
+    if (known?.session === session && known.relation === relation) return known.table;
     const schema = relation.schema ?? this.settings.schema;
-    return findTable(session, { ...relation, schema });
+    const table =
+      relation.query === undefined
+        ? await findTable(session, { ...relation, schema })
+        : await describeQuery(session, relation.query);
+    this.known = { session, relation, table };
+    return table;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

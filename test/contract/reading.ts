@@ -103,6 +103,19 @@ export function describeReading(system: () => ConnectorUnderTest): void {
       ]);
     });
 
+    test('rows without a last-modified value are counted, of one tenant and up to a number', async () => {
+      const rig = await Rig.create(system());
+      await using source = await rig.openSource();
+      const { relation, tenant, lastModified } = rig.request();
+      const count = (max: number) => source.countUnstamped({ relation, tenant, lastModified, max });
+      await rig.seed([row(1, 1)]);
+      expect(await count(9)).toBe(0);
+      const unstamped = [5, 6, 7].map((id) => ({ ...row(id, 0), changed: null }));
+      await rig.seed([row(1, 1), ...unstamped, { ...row(8, 0), changed: null, tenant: 'other' }]);
+      expect(await count(9)).toBe(3);
+      expect(await count(2)).toBe(2);
+    });
+
     test('ties over the border of batches and reads are neither lost nor read twice', async () => {
       const rig = await Rig.create(system());
       await rig.seed([5, 3, 1, 4, 2, 6].map((id) => row(id, id === 6 ? 2 : 1)));

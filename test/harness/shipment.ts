@@ -20,8 +20,8 @@ export interface Shipment {
   readonly tableName: string;
   readonly destinationId: string;
   readonly modelId: string;
-  /** Puts a row of the tenant with the vendor, stamped now. */
-  write(id: number, note: string): void;
+  /** Puts a row of the tenant with the vendor, stamped now where nothing else is said. */
+  write(id: number, note: string, changed?: string | null): void;
   /** The tenant's rows as they ought to arrive, by id. */
   rowsAtSource(): Row[];
   /** What has landed; undefined where no table shows. */
@@ -67,9 +67,10 @@ export async function createShipment(
     tableName: model.name,
     destinationId,
     modelId: model.id,
-    write(id, note) {
+    write(id, note, changed) {
       const transaction = vendor.begin();
-      const row = { tenant, id: String(id), changed: transaction.begunAt, note };
+      const at = changed === undefined ? transaction.begunAt : changed;
+      const row = { tenant, id: String(id), changed: at, note };
       transaction.upsert(table, row);
       transaction.commit();
     },
