@@ -14,6 +14,7 @@ import {
 import type { Db } from './database.ts';
 import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 import { allModels } from './recipient-models.ts';
+import { nextScheduleVersion } from './schedule-version.ts';
 import { connections, destinations, recipients } from './schema.ts';
 
 export interface DestinationRecord {
@@ -305,9 +306,6 @@ async function lockDestination(tx: Db, input: DestinationScope & { id: string })
   await tx.select({ id: destinations.id }).from(destinations).where(isLive(input)).for('update');
   return await getDestination(tx, input);
 }
-
-/** Temporal has to be told again; `db/schedules.ts` does. */
-const nextScheduleVersion = { scheduleVersion: sql`${destinations.scheduleVersion} + 1` };
 
 function changesOf(patch: DestinationPatch) {
   const { name, enabledModels, frequencyMinutes, schedule, isEnabled, machineTypeId } = patch;

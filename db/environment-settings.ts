@@ -2,6 +2,7 @@ import { and, eq, getColumns, isNull, sql } from 'drizzle-orm';
 import type { Environment } from '../domain/statuses.ts';
 import { recordAudit, type Audit } from './audit.ts';
 import type { Db } from './database.ts';
+import { nextScheduleVersion } from './schedule-version.ts';
 import { destinations } from './schema.ts';
 import { environmentSettings } from './settings-schema.ts';
 
@@ -77,6 +78,6 @@ function needsNewSchedules(before: EnvironmentSettings, after: EnvironmentSettin
 async function outdateSchedules(tx: Db, environment: Environment): Promise<void> {
   await tx
     .update(destinations)
-    .set({ scheduleVersion: sql`${destinations.scheduleVersion} + 1` })
+    .set(nextScheduleVersion)
     .where(and(eq(destinations.environment, environment), isNull(destinations.deletedAt)));
 }

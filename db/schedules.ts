@@ -5,6 +5,7 @@ import { cancelPending } from './cancel-transfer.ts';
 import { recordAudit } from './audit.ts';
 import type { Database, Db } from './database.ts';
 import { getEnvironmentSettings } from './environment-settings.ts';
+import { nextScheduleVersion } from './schedule-version.ts';
 import { destinations } from './schema.ts';
 
 // The row says what the schedule should be. Every change of it raises `schedule_version`; the version that
@@ -69,7 +70,7 @@ export async function drawScheduled(db: Db, count: number): Promise<string[]> {
 export async function outdateSchedule(db: Db, destinationId: string): Promise<void> {
   await db
     .update(destinations)
-    .set({ scheduleVersion: sql`${destinations.scheduleVersion} + 1` })
+    .set(nextScheduleVersion)
     .where(eq(destinations.id, destinationId));
 }
 
@@ -85,11 +86,7 @@ export async function setAllEnabled(
   return await db.transaction(async (tx) => {
     const changed = await tx
       .update(destinations)
-      .set({
-        isEnabled,
-        scheduleVersion: sql`${destinations.scheduleVersion} + 1`,
-        updatedAt: sql`now()`,
-      })
+      .set({ isEnabled, ...nextScheduleVersion, updatedAt: sql`now()` })
       .where(
         and(
           eq(destinations.environment, environment),
