@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { errorTitles } from '../domain/failure.ts';
+import { explanations } from '../domain/error-codes.ts';
+import { errorTitles, type ErrorCode } from '../domain/failure.ts';
 import type { TestApi } from '../test/harness/api.ts';
 import { at, createTestApi } from '../test/harness/api.ts';
 
@@ -41,8 +42,13 @@ test('the page of the API has every path, a curl for each, and loads nothing fro
   expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
 });
 
-test('the page of errors has a section for every public code', async () => {
+test('the page of errors has a section for every public code, with cause, blame and remedy', async () => {
   const page = await api.call('GET', '/export/docs/errors', { key: null });
-  for (const code of Object.keys(errorTitles)) expect(page.text).toContain(`id="WBL-${code}"`);
+  const codes = Object.keys(errorTitles) as ErrorCode[];
+  const sections = page.text.split('<section ').slice(1);
+  expect(sections.map((text) => /^id="WBL-(\w+)"/.exec(text)?.[1])).toEqual(codes);
+  for (const [index, code] of codes.entries()) {
+    for (const words of Object.values(explanations[code])) expect(sections[index]).toContain(words);
+  }
   expect(page.headers.get('access-control-allow-origin')).toBe('*');
 });

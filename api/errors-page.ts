@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { ErrorCode } from '../domain/failure.ts';
+import { explanations } from '../domain/error-codes.ts';
 import { errorTitles, failurePolicies } from '../domain/failure.ts';
 import { pageOfHtml } from './html-page.ts';
 
@@ -24,23 +25,21 @@ export function renderErrors() {
 }
 
 function section(code: ErrorCode) {
+  const { cause, blame, remedy } = explanations[code];
   const kinds = Object.entries(failurePolicies).filter(([, policy]) => policy.code === code);
   return html`<section id="WBL-${code}">
     <h2>WBL-${code}: ${errorTitles[code]}</h2>
-    ${
-      kinds.length === 0
-        ? html`<p>
-            A more exact name for a failure of the source or of the destination; its message says
-            what to do.
-          </p>`
-        : html`<ul>
-            ${kinds.map(
-              ([kind, policy]) =>
-                html`<li>
-                  <code>${kind}</code>: ${policy.remedy} To act: ${blameWords[policy.blame]}.
-                </li>`,
-            )}
-          </ul>`
-    }
+    <p>Cause: ${cause}</p>
+    <p>To act: ${blame}.</p>
+    <p>Remedy: ${remedy}</p>
+    ${kinds.length > 0 && html`<p>In logs and figures:</p>`}
+    <ul>
+      ${kinds.map(
+        ([kind, policy]) =>
+          html`<li>
+            <code>${kind}</code>: ${policy.remedy} To act: ${blameWords[policy.blame]}.
+          </li>`,
+      )}
+    </ul>
   </section>`;
 }
