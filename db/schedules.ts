@@ -68,10 +68,7 @@ export async function drawScheduled(db: Db, count: number): Promise<string[]> {
 
 /** Marks the schedule of a destination as one that Temporal has to be told again. */
 export async function outdateSchedule(db: Db, destinationId: string): Promise<void> {
-  await db
-    .update(destinations)
-    .set(nextScheduleVersion)
-    .where(eq(destinations.id, destinationId));
+  await db.update(destinations).set(nextScheduleVersion).where(eq(destinations.id, destinationId));
 }
 
 /**
