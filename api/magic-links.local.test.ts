@@ -81,6 +81,53 @@ describe('making a link', () => {
     expect(api.logged.join()).not.toContain(token);
   });
 
+  test('shows the key of its recipient, with which a destination behind a tunnel is then made', async () => {
+    const { id, token, answer } = await make({ vendor: 'postgres' });
+    const key = textAt(answer, 'data.magic_link.ssh_public_key');
+    expect(key).toMatch(/^ssh-rsa AAAA/);
+    expect(textAt((await make()).answer, 'data.magic_link.ssh_public_key')).toBe(key);
+    const read = await api.call('GET', `/magic-links/${id}`);
+    expect(textAt(read, 'data.magic_link.ssh_public_key')).toBe(key);
+    const stranger = await makeRecipient(api.metadata.db);
+    const other = await make({ recipient_id: stranger.id });
+    expect(other.answer.text).not.toContain(key);
+    const ssh_tunnel = { ssh_tunnel_host: 'bastion.example.com', ssh_tunnel_username: 'tunnel' };
+    const { destination } = wanted();
+    const postgres = { ...destination.postgres, use_ssh_tunnel: true, ssh_tunnel };
+    const added = await follow(token, '/destination', {
+      destination: { ...destination, postgres },
+    });
+    expect(added.status, added.text).toBe(200);
+    const { rows } = await api.metadata.db.execute<{ key: string }>(
+      sql`select settings #>> '{ssh_tunnel,ssh_public_key}' as key from connections
+        where settings #>> '{ssh_tunnel,ssh_tunnel_host}' = 'bastion.example.com'`,
+    );
+    expect(rows.map((row) => row.key)).toEqual([key]);
+  });
+
+  test('for postgres takes no preset of a bucket, and locks the vendor', async () => {
+    const { token } = await make({ vendor: 'postgres' });
+    const form = await follow(token);
+    expect(form.text).toContain('"key":"postgres"');
+    expect(form.text).not.toContain('aurora_postgres');
+    const other = await follow(token, '/destination', wanted({ vendor: 'aurora_postgres' }));
+    expect(other.status).toBe(403);
+    const answer = await api.call('POST', '/magic-links', {
+      body: {
+        magic_link: {
+          ...{ recipient_id: own.recipient.id, name: 'x', vendor: 'postgres' },
+          ...{ bucket_name: 'b', bucket_access_id: 'a', metastore: 'hive' },
+        },
+      },
+    });
+    const paths = (at(answer, 'errors') as { path: string }[]).map(({ path }) => path);
+    expect(paths).toEqual([
+      'magic_link.bucket_name',
+      'magic_link.bucket_access_id',
+      'magic_link.metastore',
+    ]);
+  });
+
   test('lasts a week unless told', async () => {
     const seconds = ({ answer }: Awaited<ReturnType<typeof make>>) => {
       const [end, begin] = ['expires_at', 'created_at'].map((field) =>

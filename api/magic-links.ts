@@ -1,5 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { ConnectorRegistry } from '../connectors/connector.ts';
+import { findOwnKey, ownKeyPair } from '../db/key-pairs.ts';
 import type { MagicLinkRecord } from '../db/magic-links.ts';
 import {
   deleteMagicLink,
@@ -8,6 +10,7 @@ import {
   listMagicLinks,
 } from '../db/magic-links.ts';
 import { listRecipientModels } from '../db/recipient-models.ts';
+import { toOpenSsh } from '../lib/key-pair.ts';
 import type { AppEnv } from './deps.ts';
 import { EmptyEnvelope, pageOf, singleOf, success } from './envelope.ts';
 import { CommaList, PathId, wrapped } from './inputs.ts';
@@ -73,6 +76,7 @@ export const magicLinks = createRouter()
         lifeSeconds: input.expires_in_seconds ?? weekSeconds,
         audit: linkAudit(c),
       });
+      await prepareKey(c, link);
       const present = await linkPresenter(c, [link]);
       const made = { ...present(link), link: `${deps.publicUrl}/connect/${token}` };
       return c.json(success({ magic_link: made }, 'Magic link created'), 200);
@@ -120,20 +124,41 @@ export function linkAudit(c: { readonly var: AppEnv['Variables'] }) {
   return { actor, present: (link: MagicLinkRecord) => presentMagicLink(link, deps.publicUrl) };
 }
 
-/** Shows links with the models that their recipients get. */
+/** The key that the customer's tunnel will have to know stands in the link from the beginning. */
+async function prepareKey(c: Context<AppEnv>, { vendor, recipientId }: MagicLinkRecord) {
+  const { environment, deps } = c.var;
+  if (!mayTunnel(deps.registry, vendor)) return;
+  await ownKeyPair(deps.db, {
+    owner: { environment, recipientId },
+    sealer: deps.sealer,
+    // A link may be used up to a year later, and its key with it.
+    isKept: true,
+    make: () => deps.keyPairs.take(),
+  });
+}
+
+/** Whether a destination of that vendor, or of any that the customer may choose, can be behind a tunnel. */
+function mayTunnel(registry: ConnectorRegistry, vendor: string | null): boolean {
+  const schema = vendor === null ? undefined : registry.get(vendor)?.destination;
+  return vendor === null || (schema !== undefined && 'use_ssh_tunnel' in schema.shape);
+}
+
+/** Shows links with the models that their recipients get, and the key that is theirs. */
 async function linkPresenter(c: Context<AppEnv>, shown: readonly MagicLinkRecord[]) {
   const { environment, deps } = c.var;
-  const models = new Map<string, string[]>();
+  const known = new Map<string, { models: string[]; key: string }>();
   for (const { recipientId } of shown) {
-    if (models.has(recipientId)) continue;
-    const of = await listRecipientModels(deps.db, { environment, recipientId });
-    models.set(
-      recipientId,
-      of.map(({ name }) => name),
-    );
+    if (known.has(recipientId)) continue;
+    const models = await listRecipientModels(deps.db, { environment, recipientId });
+    const pem = await findOwnKey(deps.db, { environment, recipientId });
+    const key = pem === undefined ? '' : toOpenSsh(pem);
+    known.set(recipientId, { models: models.map(({ name }) => name), key });
   }
   return (link: MagicLinkRecord): z.infer<typeof MagicLink> => ({
     ...presentMagicLink(link, deps.publicUrl),
-    available_models: models.get(link.recipientId) ?? [],
+    available_models: known.get(link.recipientId)?.models ?? [],
+    ssh_public_key: mayTunnel(deps.registry, link.vendor)
+      ? (known.get(link.recipientId)?.key ?? '')
+      : '',
   });
 }

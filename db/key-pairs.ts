@@ -88,6 +88,13 @@ export async function ownKeyPair(
   return own.publicKey;
 }
 
+/** The public half of the owner's own pair in PEM, where one has been made. */
+export async function findOwnKey(db: Db, owner: KeyOwner): Promise<string | undefined> {
+  const isIt = and(isOwnedBy(owner), eq(keyPairs.isOwn, true));
+  const [own] = await db.select({ publicKey: keyPairs.publicKey }).from(keyPairs).where(isIt);
+  return own?.publicKey;
+}
+
 /** The private half in PEM, for one call of an activity; undefined where there is no such pair. */
 export async function openPrivateKey(
   db: Db,
