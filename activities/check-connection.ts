@@ -1,10 +1,14 @@
 import type { Finding } from '../connectors/connector.ts';
+import { ringDeliveries } from '../db/notices.ts';
 import { finishProbe, getProbe } from '../db/probes.ts';
+import { recordTestTrace } from '../db/traces.ts';
 import {
+  driverTextOf,
   errorTitles,
   Failure,
   toErrorObject,
   toFailure,
+  withDriverText,
   type ErrorCode,
   type ErrorObject,
 } from '../domain/failure.ts';
@@ -25,7 +29,21 @@ export async function checkConnection(
     findings,
     error: failed === undefined ? null : errorOf(kind, failed),
   };
-  await finishProbe(deps.db, { environment, id: probeId, result: report });
+  const trace = failed && driverTextOf(failed);
+  await deps.db.transaction(async (tx) => {
+    const isFirst = await finishProbe(tx, { environment, id: probeId, result: report });
+    if (!isFirst || failed === undefined || trace === undefined) return;
+    const code = failed.code ?? 'CONN';
+    await recordTestTrace(tx, deps.sealer, { probe, code, trace });
+  });
+  if (trace !== undefined) await ringForTraces(deps);
+}
+
+/** A trace that could not be rung for waits for `reconcile`; the answer of the test does not. */
+async function ringForTraces({ db, workflows, log }: StepDeps): Promise<void> {
+  await ringDeliveries(db, (lane) => workflows.ringNotices(lane)).catch(() => {
+    log.warn('a notice could not be rung for; reconcile will do it');
+  });
 }
 
 async function look(
@@ -42,7 +60,8 @@ async function look(
     const failure = toFailure(error);
     const name = errorTitles[failure.code];
     const { code, message } = failure;
-    return [{ name, status: 'error', message, fix: failure.policy.remedy, code }];
+    const finding = { name, status: 'error' as const, message, fix: failure.policy.remedy, code };
+    return [withDriverText(finding, driverTextOf(failure))];
   }
 }
 

@@ -7,7 +7,7 @@ import {
   type Lane,
 } from '../db/notices.ts';
 import { contextOf, currentSigningKey } from '../db/signing-keys.ts';
-import { describeTraces } from '../db/traces.ts';
+import { describeTestTraces, describeTraces } from '../db/traces.ts';
 import { describeTransferNotice } from '../db/transfer-notices.ts';
 import { openWebhookKey } from '../db/webhooks.ts';
 import { deliverySecondsMax, retryAfterSeconds } from '../domain/notices.ts';
@@ -80,7 +80,11 @@ async function requestOf(deps: StepDeps, delivery: DueDelivery): Promise<Webhook
   const { vendor, url } = webhook;
   const endpoint = { vendor, url, apiKey: openWebhookKey(webhook, sealer), publicUrl };
   if (type === 'sensitive_trace') {
-    return traceRequest(await describeTraces(db, sealer, resourceId), { createdAt, endpoint });
+    const traces =
+      notice.data === null
+        ? await describeTraces(db, sealer, resourceId)
+        : { ...notice.data, traces: await describeTestTraces(db, sealer, resourceId) };
+    return traceRequest(traces, { createdAt, endpoint });
   }
   const data = notice.data ?? (await describeTransferNotice(db, resourceId, publicUrl));
   return requestFor({ id, type, environment, createdAt, data }, endpoint);

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { ConnectionRole } from '../db/connections.ts';
+import type { ConnectionChange, ConnectionRole } from '../db/connections.ts';
 import { getDestination } from '../db/destinations.ts';
 import { getSource, recordSourceCheck } from '../db/sources.ts';
 import type { StoredConnection } from './connections.ts';
@@ -178,10 +178,13 @@ function asTested(role: ConnectionRole, vendor: string, recipientId: string | nu
 }
 
 function triedOf(
-  stored: StoredConnection,
-  change: Extract<Tried, { changed: unknown }>['changed'] | undefined,
+  stored: StoredConnection & { readonly id: string },
+  change: ConnectionChange | undefined,
 ): Tried {
-  return change === undefined ? { stored: stored.connectionId } : { changed: change };
+  const testedId = stored.id;
+  return change === undefined
+    ? { stored: stored.connectionId, testedId }
+    : { changed: change, testedId };
 }
 
 type TestedDestination = z.infer<typeof DestinationTest>['data']['destination'];

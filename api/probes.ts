@@ -9,10 +9,14 @@ import type { JsonObject } from '../lib/deep-merge.ts';
 import type { AppEnv } from './deps.ts';
 
 /** What is to be tried: a stored connection, one with changes laid on it, or a new one. */
-export type Tried =
+export type Tried = (
   | { readonly stored: string }
   | { readonly changed: ConnectionChange }
-  | { readonly fresh: ConnectionInput };
+  | { readonly fresh: ConnectionInput }
+) & {
+  /** The source or destination that it is of, where that is saved. */
+  readonly testedId?: string;
+};
 
 /** Has a worker try a connection. @throws Failure `unavailable` where none answers; nothing is kept. */
 export async function probeConnection(
@@ -21,7 +25,8 @@ export async function probeConnection(
   tried: Tried,
 ): Promise<ConnectionReport> {
   const connectionId = await placeConnection(c, role, tried);
-  const report = await runProbe(c, { kind: role, connectionId, input: {} });
+  const input: JsonObject = tried.testedId === undefined ? {} : { tested_id: tried.testedId };
+  const report = await runProbe(c, { kind: role, connectionId, input });
   return report as ConnectionReport;
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { boolean, index, integer, jsonb, snakeCase, text } from 'drizzle-orm/pg-core';
+import { boolean, index, integer, jsonb, snakeCase, text, uuid } from 'drizzle-orm/pg-core';
 import type { NoticeType, WebhookKind, WebhookVendor } from '../domain/notices.ts';
 import type { JsonObject } from '../lib/deep-merge.ts';
 import {
@@ -100,14 +100,20 @@ export const signingKeys = snakeCase.table('signing_keys', {
   retiredAt: instant(),
 });
 
-/** What a driver said when a step of a transfer failed: it may quote rows, so it is sealed, and lapses. */
+/**
+ * What a driver said when a step of a transfer or a connection test failed: it may quote rows, so it is sealed,
+ * and lapses.
+ */
 export const sensitiveTraces = snakeCase.table(
   'sensitive_traces',
   {
     id: id(),
     environment: ofEnvironment(),
-    transferId: refersTo(() => transfers.id).notNull(),
-    modelId: refersTo(() => models.id).notNull(),
+    /** Null: of a connection test. */
+    transferId: refersTo(() => transfers.id),
+    modelId: refersTo(() => models.id),
+    /** The connection test, whose own row goes with its answer. */
+    probeId: uuid(),
     code: text().notNull(),
     /** Sealed. */
     trace: text().notNull(),
@@ -115,6 +121,7 @@ export const sensitiveTraces = snakeCase.table(
   },
   (t) => [
     index('sensitive_traces_transfer_id').on(t.transferId),
+    index('sensitive_traces_probe_id').on(t.probeId),
     index('sensitive_traces_created_at').on(t.createdAt),
     index('sensitive_traces_model_id').on(t.modelId),
   ],

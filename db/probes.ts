@@ -46,12 +46,12 @@ export async function getProbe(
   return probe;
 }
 
-/** Keeps the first result; a second run of the same probe changes nothing. */
+/** Keeps the first result; a second run of the same probe changes nothing. @returns whether it was the first */
 export async function finishProbe(
   db: Db,
   input: { environment: Environment; id: string; result: ProbeReport },
-): Promise<void> {
-  await db
+): Promise<boolean> {
+  const finished = await db
     .update(probes)
     .set({ result: input.result, finishedAt: sql`now()` })
     .where(
@@ -60,7 +60,9 @@ export async function finishProbe(
         eq(probes.environment, input.environment),
         isNull(probes.finishedAt),
       ),
-    );
+    )
+    .returning({ id: probes.id });
+  return finished.length > 0;
 }
 
 /** Removes a probe that has been answered, and the connection with it where that was never saved. */

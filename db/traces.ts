@@ -6,6 +6,7 @@ import type { Sealer } from '../lib/seal.ts';
 import { uuidv7 } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
 import { insertNotice } from './notices.ts';
+import type { ProbeRecord } from './probes.ts';
 import { sensitiveTraces, webhooks } from './notice-schema.ts';
 import { transferModels, transfers } from './transfer-schema.ts';
 
@@ -32,9 +33,40 @@ export async function keepTrace(
   if (transfer === undefined) return;
   const { environment } = transfer;
   if ((await listEndpointIds(db, environment)).length === 0) return;
+  await insertTrace(db, sealer, { environment, transferId, modelId, code, trace: input.trace });
+}
+
+/**
+ * The same for a connection test, with one notice to each endpoint. Belongs into the transaction of the
+ * test's first result.
+ */
+export async function recordTestTrace(
+  db: Db,
+  sealer: Sealer,
+  { probe, code, trace }: { probe: ProbeRecord; code: ErrorCode; trace: string },
+): Promise<void> {
+  const { id: probeId, environment, kind, input } = probe;
+  const webhookIds = await listEndpointIds(db, environment);
+  if (webhookIds.length === 0) return;
+  await insertTrace(db, sealer, { environment, probeId, code, trace });
+  const testedId = input['tested_id'] ?? '';
+  const data = {
+    transfer_id: '',
+    destination_id: kind === 'destination' ? testedId : '',
+    source_id: kind === 'source' ? testedId : '',
+  };
+  const type = 'sensitive_trace' as const;
+  await insertNotice(db, { environment, type, resourceId: probeId, data, webhookIds });
+}
+
+async function insertTrace(
+  db: Db,
+  sealer: Sealer,
+  input: Omit<typeof sensitiveTraces.$inferInsert, 'id' | 'createdAt'>,
+): Promise<void> {
   const id = uuidv7();
   const trace = sealer.seal(input.trace.slice(0, traceCharsMax), contextOf(id));
-  await db.insert(sensitiveTraces).values({ id, environment, transferId, modelId, code, trace });
+  await db.insert(sensitiveTraces).values({ ...input, id, trace });
 }
 
 /** One notice to each endpoint, where the transfer left traces. Belongs into the transaction of its end. */
@@ -92,6 +124,24 @@ export async function describeTraces(
       trace: sealer.open(trace, contextOf(id)),
     })),
   };
+}
+
+/** What the driver said during a connection test. */
+export async function describeTestTraces(
+  db: Db,
+  sealer: Sealer,
+  probeId: string,
+): Promise<JsonObject[]> {
+  const rows = await db
+    .select()
+    .from(sensitiveTraces)
+    .where(eq(sensitiveTraces.probeId, probeId))
+    .limit(tracesMax);
+  return rows.map(({ id, code, trace }) => ({
+    model_name: '',
+    error_code: `WBL-${code}`,
+    trace: sealer.open(trace, contextOf(id)),
+  }));
 }
 
 export async function purgeTraces(db: Db): Promise<void> {

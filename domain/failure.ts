@@ -166,18 +166,18 @@ export class Failure extends Error {
 }
 
 /**
- * What a driver said, beside its failure and not in it: it may quote rows, and nothing that prints a failure
- * can print it. Only endpoints for sensitive traces are told.
+ * What a driver said, beside the failure or finding and not in it: it may quote rows, and nothing that prints
+ * or stores one can print it. Only endpoints for sensitive traces are told.
  */
-const driverTexts = new WeakMap<Failure, string>();
+const driverTexts = new WeakMap<object, string>();
 
-export function withDriverText<F extends Failure>(failure: F, text: string): F {
-  driverTexts.set(failure, text);
-  return failure;
+export function withDriverText<F extends object>(failed: F, text: string | undefined): F {
+  if (text !== undefined) driverTexts.set(failed, text);
+  return failed;
 }
 
-export function driverTextOf(failure: Failure): string | undefined {
-  return driverTexts.get(failure);
+export function driverTextOf(failed: object): string | undefined {
+  return driverTexts.get(failed);
 }
 
 /** The error object of the API (`prequel-api.md` 19), as it is stored with transfers and models. */

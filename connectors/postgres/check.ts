@@ -1,4 +1,4 @@
-import { toFailure, type Failure } from '../../domain/failure.ts';
+import { driverTextOf, toFailure, withDriverText, type Failure } from '../../domain/failure.ts';
 import { wrapInMessages } from '../../formats/copy-messages.ts';
 import type { Finding } from '../connector.ts';
 import type { DestinationSettings, SourceSettings } from './declaration.ts';
@@ -23,7 +23,8 @@ function ok(name: string, message: string): Finding {
 /** Many clients show the message alone, so it names the statement that mends it too. */
 function failed(name: string, failure: Failure, fix: string | undefined): Finding {
   const message = fix === undefined ? failure.message : `${failure.message} Run: ${fix};`;
-  return { name, status: 'error', message, fix, code: failure.code };
+  const finding = { name, status: 'error' as const, message, fix, code: failure.code };
+  return withDriverText(finding, driverTextOf(failure));
 }
 
 export async function checkSource(lazy: LazySession, settings: SourceSettings): Promise<Finding[]> {

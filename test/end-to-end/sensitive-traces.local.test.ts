@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { isNotNull, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sensitiveTraces } from '../../db/notice-schema.ts';
 import { purge } from '../../db/reconcile.ts';
@@ -8,7 +8,7 @@ import type { System } from '../harness/system.ts';
 import { createSystem } from '../harness/system.ts';
 import { submit, transfer, waitForEnd } from '../harness/transfers.ts';
 import type { Vendor } from '../harness/vendor.ts';
-import { createCustomer, createVendor, fill } from '../harness/vendor.ts';
+import { connectionBlock, createCustomer, createVendor, fill } from '../harness/vendor.ts';
 
 let system: System;
 let vendor: Vendor;
@@ -86,10 +86,66 @@ test('an endpoint is told once for each transfer, all that the driver said, and 
   }
 });
 
+test('a failed connection test is told to each endpoint once, and a model check never', async () => {
+  await using receiver = await createHttpReceiver();
+  const endpoint = { name: 'tests', url: receiver.url };
+  const made = await system.api<{ sensitive_trace_endpoint: { id: string } }>(
+    'POST',
+    '/sensitive-trace-endpoints',
+    { sensitive_trace_endpoint: endpoint },
+  );
+  await using customer = await createCustomer(system, { vendor, tenant: 'tested' });
+  const path = `/destinations/${customer.destinationId}/test-connection`;
+  const login = (username: string) => ({
+    destination: { postgres: { password_auth: { username, password: 'wrong' } } },
+  });
+  await system.api('POST', path, { destination: {} });
+  const tested = await system.api<{ error: { error_code: string } }>('POST', path, login(canary));
+  expect(JSON.stringify(tested.error)).not.toContain(canary);
+  const model = {
+    model_name: 'tried',
+    source_table: 'public.not_there',
+    source_name: vendor.sourceName,
+  };
+  await system.api('POST', '/actions/validate-config', { model });
+  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(1);
+  expect(JSON.parse(receiver.received[0]?.body ?? '')).toEqual({
+    type: 'sensitive_trace',
+    created_at: expect.any(String),
+    transfer_id: '',
+    destination_id: customer.destinationId,
+    source_id: '',
+    traces: [
+      {
+        model_name: '',
+        error_code: tested.error.error_code,
+        trace: expect.stringContaining(canary),
+      },
+    ],
+  });
+  // The next one comes second: nothing else was on its way.
+  const source = {
+    vendor: 'postgres',
+    postgres: {
+      ...connectionBlock(vendor.database, 'public'),
+      ...login(`${canary}2`).destination.postgres,
+    },
+  };
+  await system.api('POST', '/test-source', { source });
+  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(2);
+  expect(receiver.received[1]?.body).toContain(`${canary}2`);
+  await system.api('DELETE', `/sensitive-trace-endpoints/${made.sensitive_trace_endpoint.id}`);
+  for await (const { workflowId } of system.client.workflow.list()) {
+    const history = await system.client.workflow.getHandle(workflowId).fetchHistory();
+    expect(JSON.stringify(history), workflowId).not.toContain(canary);
+  }
+});
+
 test('a trace does not keep its transfer past its time', async () => {
   const { db } = system.metadata;
-  expect(await db.select().from(sensitiveTraces)).not.toEqual([]);
+  const ofTransfers = isNotNull(sensitiveTraces.transferId);
+  expect(await db.select().from(sensitiveTraces).where(ofTransfers)).not.toEqual([]);
   await db.update(transfers).set({ endedAt: sql`now() - interval '100 days'` });
   expect(await purge(db, { transferDays: 90, auditDays: 400 })).toBeGreaterThan(0);
-  expect(await db.select().from(sensitiveTraces)).toEqual([]);
+  expect(await db.select().from(sensitiveTraces).where(ofTransfers)).toEqual([]);
 });
