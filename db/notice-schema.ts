@@ -101,8 +101,8 @@ export const signingKeys = snakeCase.table('signing_keys', {
 });
 
 /**
- * What a driver said when a step of a transfer or a connection test failed: it may quote rows, so it is sealed,
- * and lapses.
+ * What a driver said when a step of a transfer or a connection test failed: it may quote rows, so it is
+ * sealed, and lapses.
  */
 export const sensitiveTraces = snakeCase.table(
   'sensitive_traces',

@@ -46,7 +46,7 @@ export async function getProbe(
   return probe;
 }
 
-/** Keeps the first result; a second run of the same probe changes nothing. @returns whether it was the first */
+/** Keeps the first result; a second run changes nothing. @returns whether it was the first */
 export async function finishProbe(
   db: Db,
   input: { environment: Environment; id: string; result: ProbeReport },
