@@ -16,7 +16,7 @@ let api: TestApi;
 let operations: Operation[];
 let worlds: Readonly<Record<Environment, World>>;
 
-/** The id of an object of each kind, by the parameter that takes it, or by the path where that is only `id`. */
+/** The id of an object of each kind, by the parameter that takes it, or the path where that is only `id`. */
 type World = Readonly<Record<string, string>>;
 
 const unknownId = '00000000-0000-7000-8000-000000000000';
@@ -111,7 +111,7 @@ async function ask(operation: Operation, environment: Environment, path: string)
   });
 }
 
-/** All that stands in our tables, and all that the engine was told. When a key was last used does not count. */
+/** All that stands in our tables and that the engine was told. When a key was last used does not count. */
 async function everything(): Promise<unknown> {
   const { db } = api.metadata;
   const tables = await db.execute<{ name: string }>(/*sql*/ sql`

@@ -136,7 +136,7 @@ describe('answers', () => {
     }
   });
 
-  test('a list has ten items unless told, the newest first, and begins with the oldest where asked', async () => {
+  test('a list has ten items unless told, the newest first, or the oldest where asked', async () => {
     const made: string[] = [];
     for (let count = 0; count < 11; count += 1) {
       made.push((await makeRecipient(api.metadata.db, { environment: 'staging' })).id);

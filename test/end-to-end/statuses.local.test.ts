@@ -20,7 +20,7 @@ afterAll(async () => {
   await system[Symbol.asyncDispose]();
 });
 
-test('a transfer is PARTIAL_FAILURE where one model lands and another does not, then ERROR alone', async () => {
+test('PARTIAL_FAILURE where one model lands and another does not, then ERROR alone', async () => {
   const tenant = 'half';
   const { sourceName } = vendor;
   await createOrders(vendor.sql, 'refunds');
@@ -54,7 +54,7 @@ test('a transfer is PARTIAL_FAILURE where one model lands and another does not, 
   });
 });
 
-test('a transfer is PENDING, then RUNNING, and a third like the one that waits is CANCELLED as its duplicate', async () => {
+test('PENDING, then RUNNING; a third like the one that waits is CANCELLED as its duplicate', async () => {
   const tenant = 'waiting';
   await fill(vendor.sql, tenant, { rows: 10, from: 50_000 });
   await using customer = await createCustomer(system, { vendor, tenant });
