@@ -40,8 +40,8 @@ interface Move {
 }
 
 /**
- * The parts of a window are read one after the other. Opening the load again makes each an attempt of its
- * own, as everything is that comes from a snapshot of its own.
+ * The parts of a window are read one after the other. Opening the load again makes each that has rows an
+ * attempt of its own, as everything is that comes from a snapshot of its own.
  */
 async function move(slice: Move): Promise<SliceResult> {
   const { deps, run, table, source, watch } = slice;
@@ -63,7 +63,7 @@ async function move(slice: Move): Promise<SliceResult> {
     statements += 1;
     const place = hasRows ? pass.part.upTo : await findRest(source, { request, pass, signal });
     if (place === undefined) break;
-    load = await open();
+    if (hasRows) load = await open();
     pass = await openPass(source, { run, table, load }, place);
     moved = await movePart(slice, { load, pass, counter });
   }

@@ -8,6 +8,7 @@ import { loadIdentityOf } from '../domain/load-identity.ts';
 import { sharedTableOf, type SharedTable } from '../domain/model.ts';
 import { planLoad, type PlanRequest, type StoredPlan } from '../domain/plan.ts';
 import { tableForRead } from '../domain/source-query.ts';
+import { checkWindowCount } from '../domain/split-window.ts';
 import { laterBound } from '../domain/start-bound.ts';
 import { environments } from '../domain/statuses.ts';
 import type { ModelRef, PlannedModel } from '../domain/steps.ts';
@@ -71,8 +72,13 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     ownerIsGone: await isOwnerGone(deps, run, record),
   };
   const unstamped = await lookForUnstamped(source, { run, table, read });
+  const decision = planLoad(request);
+  const { windowSeconds: seconds } = table;
+  if (seconds !== undefined && table.queryTemplate !== undefined) {
+    checkWindowCount(decision.window, { seconds, now: request.fence.now });
+  }
   const plan = await keepPlan(deps.db, run, {
-    decision: planLoad(request),
+    decision,
     fence: request.fence,
     lookbackSeconds: request.lookbackSeconds,
     windowSeconds: table.windowSeconds,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Window } from './load.ts';
-import { partOf } from './split-window.ts';
+import { checkWindowCount, partOf } from './split-window.ts';
 
 /** An instant of one day, by its hour. */
 function at(hour: number): string {
@@ -62,6 +62,16 @@ describe('a window is read in parts of max_transfer_time_window_seconds', () => 
     ['without a start', unbounded, at(5), { after: at(4), upTo: at(6) }],
   ])('%s', (_, window, place, part) => {
     expect(partOf(window, split, place)).toEqual(part);
+  });
+
+  test.each([
+    ['without a start', unbounded, false],
+    ['with a start', { after: at(3), upTo: undefined }, true],
+    ['with an end', { after: undefined, upTo: '1970-01-02 00:00:00+00' }, true],
+  ])('a query is refused where its windows would be too many: %s', (_, window, isRight) => {
+    const check = () => checkWindowCount(window, { seconds: 60, now: at(8) });
+    if (isRight) expect(check).not.toThrow();
+    else expect(check).toThrow('min_start_time_epoch');
   });
 
   test('they touch and leave nothing out', () => {

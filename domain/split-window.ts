@@ -1,3 +1,4 @@
+import { Failure } from './failure.ts';
 import { earlier, instantFromMicros, instantMicros, type InstantText } from './instant.ts';
 import type { Window } from './load.ts';
 
@@ -22,6 +23,20 @@ export function partOf(window: Window, { seconds, now }: Split, place?: InstantT
   const after = index === 0n ? window.after : instantFromMicros(start);
   if (end > instantMicros(now)) return { after, upTo: window.upTo };
   return { after, upTo: earlier(instantFromMicros(end), window.upTo) };
+}
+
+/** So many windows one run of a query may have: they are walked through, whether there are rows or not. */
+export const queryWindowsMax = 100_000;
+
+/** @throws Failure `source_mismatch` where a query would be asked for more windows than that */
+export function checkWindowCount(window: Window, { seconds, now }: Split): void {
+  const end = earlier(window.upTo ?? now, now);
+  const count = (instantMicros(end) - originOf(window)) / (BigInt(seconds) * 1_000_000n) + 1n;
+  if (count <= queryWindowsMax) return;
+  const sentence =
+    `The query of this model would be read in ${count} windows, of which ${queryWindowsMax} are allowed. ` +
+    'Give the model a min_start_time_epoch, or a longer max_transfer_time_window_seconds.';
+  throw new Failure('source_mismatch', sentence, { code: 'CONF' });
 }
 
 /** A window may begin at minus infinity, where nothing can be counted from. */
