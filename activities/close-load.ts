@@ -1,4 +1,5 @@
 import type { Load } from '../connectors/connector.ts';
+import { continueBackfill } from '../db/backfills.ts';
 import { getModelRun, recordSuccess, type ModelRun } from '../db/model-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import type { InstantText } from '../domain/instant.ts';
@@ -42,4 +43,29 @@ export async function closeLoad(
     receipt.rowsPublished === undefined ? '' : `, ${receipt.rowsPublished} published`;
   const line = `${run.modelName}: done, ${rows} rows moved${published}.`;
   await appendLog(deps.db, { transferId: run.transferId, line });
+  const isFilled = decision.mode === 'replace' || run.trigger === 'backfill';
+  await goOnFilling(deps, run, isFilled);
+}
+
+/**
+ * Ends a backfill before the end of its window, because somebody waits. Only in our tables: the destination
+ * would take a load that it has finished for whole.
+ */
+export async function yieldBackfill(
+  deps: StepDeps,
+  { run, table, load }: Omit<LoadEnd, 'fence'>,
+): Promise<void> {
+  const { rows } = await getModelRun(deps.db, run);
+  const { watermark } = load.progress;
+  await recordSuccess(deps.db, { run, watermark, table: landedTableOf(table) });
+  const line = `${run.modelName}: ${rows} rows moved; makes way for a transfer that waits.`;
+  await appendLog(deps.db, { transferId: run.transferId, line });
+  await goOnFilling(deps, run, false);
+}
+
+async function goOnFilling({ db }: StepDeps, run: ModelRun, isFilled: boolean): Promise<void> {
+  const next = await continueBackfill(db, { run, isFilled });
+  if (next === undefined) return;
+  const line = `${run.modelName}: transfer ${next} fills new columns in rows from before them.`;
+  await appendLog(db, { transferId: run.transferId, line });
 }

@@ -5,10 +5,11 @@ import { afterSlice, type SliceEnd } from '../domain/plan.ts';
 import type { SliceResult, StepRef } from '../domain/steps.ts';
 import { overlap } from '../lib/overlap.ts';
 import { countBatches, type BatchCounter } from './batch-counter.ts';
-import { closeLoad } from './close-load.ts';
+import { closeLoad, yieldBackfill } from './close-load.ts';
 import type { StepDeps } from './deps.ts';
 import { openDestination, openSource } from './ends.ts';
 import { loadPlanOf, planOf } from './load-plan.ts';
+import { waysToMake } from './make-way.ts';
 import { findRest, isLastPart, openPass, readRequest, type Pass } from './open-pass.ts';
 import { watchProgress, type ProgressWatch } from './progress-watch.ts';
 
@@ -67,6 +68,10 @@ async function move(slice: Move): Promise<SliceResult> {
     pass = await openPass(source, { run, table, load }, place);
     moved = await movePart(slice, { load, pass, counter });
   }
+  if (moved.makesWay) {
+    await yieldBackfill(deps, { run, table, load });
+    return { ...counter.total, fence: pass.fence.at, next: 'done' };
+  }
   return await endSlice(slice, { load, pass, counter, statements, isExhausted: moved.isExhausted });
 }
 
@@ -85,19 +90,21 @@ async function movePart(slice: Move, { load, pass, counter }: OpenPart) {
   const reading = new AbortController();
   const request = readRequest(deps, { run, table, load }, pass);
   const rows = source.read(request, AbortSignal.any([watch.signal, reading.signal]));
-  let [isExhausted, hasRows] = [true, false];
+  const mustMakeWay = waysToMake(deps, run);
+  let [isExhausted, hasRows, makesWay] = [true, false, false];
   const write = async (batch: Batch) => {
     hasRows = true;
     const { rowsChanged } = await load.write(batch, watch.signal);
     await counter.add(batch, rowsChanged);
     watch.touch();
-    if (!isSpent(deps, pass, counter)) return undefined;
+    makesWay = await mustMakeWay(batch);
+    if (!makesWay && !isSpent(deps, pass, counter)) return undefined;
     isExhausted = false;
     return 'stop';
   };
   const fillsMemory = ({ bytes }: Batch) => bytes > deps.limits.batchBytesMax;
   await overlap(rows, write, { reading, fillsMemory });
-  return { request, isExhausted, hasRows };
+  return { request, isExhausted, hasRows, makesWay };
 }
 
 async function endSlice(

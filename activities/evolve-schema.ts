@@ -1,6 +1,7 @@
-import { getModelRun } from '../db/model-runs.ts';
+import { requestBackfill } from '../db/backfills.ts';
+import { getModelRun, type ModelRun } from '../db/model-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
-import { planEvolution, type EvolutionStep } from '../domain/evolution.ts';
+import { appliedAfter, planEvolution, type EvolutionStep } from '../domain/evolution.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
 import { sharedTableOf } from '../domain/model.ts';
 import type { ModelRef } from '../domain/steps.ts';
@@ -24,9 +25,24 @@ export async function evolveSchema(deps: StepDeps, ref: ModelRef): Promise<void>
       (planOf(run).decision.mode === 'merge' && kind !== 'create_table'),
   );
   if (steps.length === 0) return;
-  await destination.apply({ modelId: run.modelId, table, steps });
+  await askForBackfill(deps, run, steps);
+  const record = await destination.recall(run.modelId);
+  const applied = appliedAfter(record?.appliedTable, table);
+  await destination.apply({ modelId: run.modelId, table: applied, steps });
   const line = `${run.modelName}: ${steps.map(describeStep).join(', ')}.`;
   await appendLog(deps.db, { transferId: run.transferId, line });
+}
+
+/** Where nothing has landed yet, or a replace fills the table anyhow, there is nothing to fill. */
+async function askForBackfill(
+  { db }: StepDeps,
+  run: ModelRun,
+  steps: readonly EvolutionStep[],
+): Promise<void> {
+  const columns = steps.flatMap((step) => (step.kind === 'add_column' ? [step.column.name] : []));
+  const { mode, watermark } = planOf(run).decision;
+  if (!run.definition.backfill_new_columns || mode !== 'merge' || columns.length === 0) return;
+  if (watermark !== undefined) await requestBackfill(db, { run, columns, upTo: watermark });
 }
 
 function describeStep(step: EvolutionStep): string {

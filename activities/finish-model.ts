@@ -1,6 +1,6 @@
 import type { Destination, Load } from '../connectors/connector.ts';
 import { getModelRun, type ModelRun } from '../db/model-runs.ts';
-import { planEvolution } from '../domain/evolution.ts';
+import { appliedAfter, planEvolution } from '../domain/evolution.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
 import { sharedTableOf, type SharedTable } from '../domain/model.ts';
 import { checkOwnTable } from '../domain/plan.ts';
@@ -35,9 +35,11 @@ async function openToPublish(
     const live = await destination.describe(landed.name);
     if (live !== undefined) {
       // It may have come since the plan was made: to publish over it would delete its rows.
-      checkOwnTable(await destination.recall(run.modelId), landed.name);
+      const record = await destination.recall(run.modelId);
+      checkOwnTable(record, landed.name);
       const steps = planEvolution(landed, live);
-      await destination.apply({ modelId: run.modelId, table: landed, steps });
+      const applied = appliedAfter(record?.appliedTable, landed);
+      await destination.apply({ modelId: run.modelId, table: applied, steps });
     }
     const plan = loadPlanOf(run, table, { step, attempt: deps.attempt });
     return destination.open(plan, watch.signal);

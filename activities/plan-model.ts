@@ -1,5 +1,11 @@
 import type { Destination, Source } from '../connectors/connector.ts';
-import { getModelRun, isDestinationGone, keepPlan, type ModelRun } from '../db/model-runs.ts';
+import {
+  getModelRun,
+  hasLaterRevision,
+  isDestinationGone,
+  keepPlan,
+  type ModelRun,
+} from '../db/model-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
 import { checkNotDropped, planEvolution, type LiveTable } from '../domain/evolution.ts';
 import { landedTableOf } from '../domain/landed-table.ts';
@@ -62,6 +68,8 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     owner: ownerOf(run),
     tableName: table.destinationTable,
     isFullRefresh: run.isFullRefresh,
+    isBackfill: run.trigger === 'backfill',
+    isOutdated: await hasLaterRevision(deps.db, run),
     explicitWindow: { after: run.windowAfter, upTo: run.windowUpTo },
     startBoundEpochSeconds: laterBound(run.startBoundEpoch, table.minStartEpochSeconds),
     lookbackSeconds: table.lookbackSeconds ?? end.lookbackSeconds,

@@ -52,6 +52,10 @@ export const Model = ModelDefinition.extend({
     .boolean()
     .optional()
     .openapi({ description: 'Left out where a token reads it.' }),
+  backfill_new_columns: z
+    .boolean()
+    .optional()
+    .openapi({ description: 'Left out where a token reads it.' }),
   skip_transfer_source_validation: z.boolean(),
   max_transfer_time_window_seconds: z.int().nullable(),
   min_start_time_epoch: z.int().nullable(),
@@ -113,6 +117,7 @@ export function presentModel(record: ModelRecord): Model {
     lookback_seconds: definition.lookback_seconds ?? null,
     allow_widening: definition.allow_widening ?? false,
     null_last_modified: definition.null_last_modified ?? null,
+    backfill_new_columns: definition.backfill_new_columns ?? false,
     skip_transfer_source_validation: definition.skip_transfer_source_validation,
     model_validation_id_in_provider_system:
       definition.model_validation_id_in_provider_system ?? null,

@@ -1,5 +1,10 @@
 import { z } from '@hono/zod-openapi';
-import { actorTypes, modelStatuses, transferStatuses } from '../domain/statuses.ts';
+import {
+  actorTypes,
+  modelStatuses,
+  transferStatuses,
+  transferTriggers,
+} from '../domain/statuses.ts';
 import { ErrorOrNull, ModelErrorOrNull } from './error-object.ts';
 
 const instant = z.iso.datetime();
@@ -24,6 +29,7 @@ export const Transfer = z
     id: z.uuid(),
     destination_id: z.uuid(),
     status: z.enum(transferStatuses),
+    trigger: z.enum(transferTriggers),
     is_full_refresh: z.boolean(),
     is_debug_mode: z.boolean(),
     is_paused: z.boolean(),

@@ -87,6 +87,8 @@ function isWaiting(environment: Environment) {
 const sourceIds = sql<string[]>`array(
   select distinct m.source_id::text from transfer_models as m where m.transfer_id = ${transfers.id})`;
 
+const isBackfill = sql<boolean>`(${transfers.trigger} = 'backfill')`;
+
 async function readTaken(db: Db, environment: Environment): Promise<Contender[]> {
   return await db
     .select({
@@ -94,6 +96,7 @@ async function readTaken(db: Db, environment: Environment): Promise<Contender[]>
       recipientId: transfers.recipientId,
       submittedAt: transfers.submittedAt,
       sourceIds,
+      isBackfill,
     })
     .from(transfers)
     .where(
@@ -120,6 +123,7 @@ async function readWaiting(db: Db, environment: Environment): Promise<Waiting[]>
         recipientId: transfers.recipientId,
         submittedAt: transfers.submittedAt,
         sourceIds: sourceIds.as('source_ids'),
+        isBackfill: isBackfill.as('is_backfill'),
       })
       .from(transfers)
       .innerJoin(destinations, eq(destinations.id, transfers.destinationId))
@@ -131,7 +135,7 @@ async function readWaiting(db: Db, environment: Environment): Promise<Waiting[]>
               and other.admitted_at is not null) < ${destinations.maxConcurrentTransfers}`,
         ),
       )
-      .orderBy(transfers.destinationId, transfers.submittedAt, transfers.id),
+      .orderBy(transfers.destinationId, isBackfill, transfers.submittedAt, transfers.id),
   );
   return await db
     .with(heads)
@@ -141,12 +145,15 @@ async function readWaiting(db: Db, environment: Environment): Promise<Waiting[]>
       recipientId: heads.recipientId,
       submittedAt: heads.submittedAt,
       sourceIds: heads.sourceIds,
+      isBackfill: heads.isBackfill,
       servedAt: sql<Date | null>`(select max(served.admitted_at) from transfers as served
         where served.recipient_id = ${heads.recipientId})`.mapWith(transfers.admittedAt),
     })
     .from(heads)
     .orderBy(
-      sql`row_number() over (partition by ${heads.recipientId} order by ${heads.submittedAt})`,
+      heads.isBackfill,
+      sql`row_number() over (partition by ${heads.recipientId}
+        order by ${heads.isBackfill}, ${heads.submittedAt})`,
       heads.submittedAt,
     )
     .limit(contendersMax);

@@ -1,10 +1,10 @@
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, isNotNull, sql } from 'drizzle-orm';
 import { Failure } from '../domain/failure.ts';
 import type { InstantText } from '../domain/instant.ts';
 import type { LandedTable } from '../domain/load.ts';
 import type { ModelDefinition } from '../domain/model.ts';
 import type { StoredPlan } from '../domain/plan.ts';
-import type { Environment, ModelStatus } from '../domain/statuses.ts';
+import type { Environment, ModelStatus, TransferTrigger } from '../domain/statuses.ts';
 import type { ModelRef } from '../domain/steps.ts';
 import type { Db } from './database.ts';
 import { destinations, modelRevisions, modelStates } from './schema.ts';
@@ -14,6 +14,7 @@ import { transferModels, transfers } from './transfer-schema.ts';
 export interface ModelRun extends ModelRef {
   readonly environment: Environment;
   readonly destinationId: string;
+  readonly trigger: TransferTrigger;
   readonly modelName: string;
   readonly revisionId: string;
   readonly definition: ModelDefinition;
@@ -40,6 +41,7 @@ export async function getModelRun(db: Db, ref: ModelRef): Promise<ModelRun> {
     .select({
       environment: transfers.environment,
       destinationId: transfers.destinationId,
+      trigger: transfers.trigger,
       modelName: transferModels.modelName,
       revisionId: transferModels.revisionId,
       definition: modelRevisions.definition,
@@ -81,6 +83,24 @@ export async function getModelRun(db: Db, ref: ModelRef): Promise<ModelRun> {
     startedAtMicros: Number(row.startedAtMicros),
     plan: row.plan ?? undefined,
   };
+}
+
+/** Whether a later revision of the model has begun to land there. Ids of revisions grow with time. */
+export async function hasLaterRevision(db: Db, run: ModelRun): Promise<boolean> {
+  const rows = await db
+    .select({ id: transfers.id })
+    .from(transferModels)
+    .innerJoin(transfers, eq(transfers.id, transferModels.transferId))
+    .where(
+      and(
+        eq(transfers.destinationId, run.destinationId),
+        eq(transferModels.modelId, run.modelId),
+        gt(transferModels.revisionId, run.revisionId),
+        isNotNull(transferModels.startedAt),
+      ),
+    )
+    .limit(1);
+  return rows.length > 0;
 }
 
 /**

@@ -17,6 +17,7 @@ export function presentTransfer(transfer: TransferRecord, { publicUrl, logs }: A
     id: transfer.id,
     destination_id: transfer.destinationId,
     status: transfer.status,
+    trigger: transfer.trigger,
     is_full_refresh: transfer.isFullRefresh,
     is_debug_mode: transfer.isDebugMode,
     is_paused: transfer.isPaused,

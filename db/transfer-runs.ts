@@ -49,6 +49,7 @@ export async function readQueue(db: Db, destinationId: string): Promise<Destinat
       submittedAt: transfers.submittedAt,
       recipientId: transfers.recipientId,
       trigger: transfers.trigger,
+      isBackfill: sql<boolean>`${transfers.trigger} = 'backfill'`,
       requestId: transfers.requestId,
       isAdmitted: sql<boolean>`${transfers.admittedAt} is not null`,
       modelIds: sql<
@@ -261,7 +262,7 @@ export async function findWaitingBeside(
           (select one.destination_id from transfers as one where one.id = ${transferId})`,
       ),
     )
-    .orderBy(asc(transfers.submittedAt))
+    .orderBy(asc(sql`${transfers.trigger} = 'backfill'`), asc(transfers.submittedAt))
     .limit(1);
   return waiting;
 }

@@ -5,7 +5,7 @@ import { admit, type Contender, type Slots } from './admission.ts';
 const at = (seconds: number) => new Date(1_700_000_000_000 + seconds * 1000);
 
 function contender(id: string, recipientId: string, more: Partial<Contender> = {}): Contender {
-  return { id, recipientId, submittedAt: at(0), sourceIds: ['s'], ...more };
+  return { id, recipientId, submittedAt: at(0), sourceIds: ['s'], isBackfill: false, ...more };
 }
 
 const open: Slots = {
@@ -57,6 +57,14 @@ describe('admission', () => {
   });
 });
 
+test('a backfill has its turn when nobody else can take the slot', () => {
+  const filling = contender('filling', 'r1', { submittedAt: at(-9), isBackfill: true });
+  const waiting = [filling, contender('a', 'r2'), contender('b', 'r2', { sourceIds: ['full'] })];
+  const slots = { ...open, sourceMax: new Map([['full', 0]]) };
+  expect(admit(waiting, { ...slots, environmentMax: 1 })).toEqual(['a']);
+  expect(admit(waiting, slots)).toEqual(['a', 'filling']);
+});
+
 test('whatever waits, no cap is passed, and nobody waits while there is room for him', () => {
   const contenders = fc.array(
     fc.record({
@@ -64,6 +72,7 @@ test('whatever waits, no cap is passed, and nobody waits while there is room for
       recipientId: fc.constantFrom('r1', 'r2', 'r3'),
       submittedAt: fc.integer({ min: 0, max: 100 }).map(at),
       sourceIds: fc.uniqueArray(fc.constantFrom('s1', 's2'), { minLength: 1, maxLength: 2 }),
+      isBackfill: fc.boolean(),
     }),
     { maxLength: 30 },
   );

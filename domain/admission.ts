@@ -4,6 +4,8 @@ export interface Contender {
   readonly recipientId: string;
   readonly submittedAt: Date;
   readonly sourceIds: readonly string[];
+  /** It has its turn when nobody else can take it. */
+  readonly isBackfill: boolean;
 }
 
 /** What limits how many transfers run at once. */
@@ -32,12 +34,15 @@ export function admit(waiting: readonly Contender[], slots: Slots): string[] {
   const admitted: string[] = [];
   let left = [...waiting].toSorted(
     (a, b) =>
+      Number(a.isBackfill) - Number(b.isBackfill) ||
       served(a) - served(b) ||
       a.submittedAt.getTime() - b.submittedAt.getTime() ||
       a.id.localeCompare(b.id),
   );
   while (taken.length + admitted.length < environmentMax) {
-    const possible = left.filter(({ sourceIds }) => sourceIds.every(hasRoom));
+    const open = left.filter(({ sourceIds }) => sourceIds.every(hasRoom));
+    const others = open.filter(({ isBackfill }) => !isBackfill);
+    const possible = others.length > 0 ? others : open;
     const fewest = Math.min(...possible.map(held));
     const next = possible.find((one) => held(one) === fewest);
     if (next === undefined) break;

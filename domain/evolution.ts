@@ -62,6 +62,15 @@ export function planEvolution(wanted: LandedTable, live: LiveTable | undefined):
   return steps;
 }
 
+/** What counts as applied once a table has been: columns of other revisions stand beside its own. */
+export function appliedAfter(before: LandedTable | undefined, table: LandedTable): LandedTable {
+  if (before?.name !== table.name) return table;
+  const others = before.columns.filter(
+    ({ name }) => !table.columns.some((column) => column.name === name),
+  );
+  return others.length === 0 ? table : { ...table, columns: [...table.columns, ...others] };
+}
+
 /**
  * A column that was applied before and is missing has been dropped by hand. Added again it would stay
  * empty in all rows but those that change, so only a full refresh may do that.

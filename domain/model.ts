@@ -42,6 +42,8 @@ export const ModelDefinition = z.object({
   allow_widening: z.boolean().default(false),
   /** Ours: what becomes of rows whose last-modified value is null. Left out: they stay where they are. */
   null_last_modified: z.enum(nullLastModified).nullish(),
+  /** Ours: a column that is added later is filled in the rows that have landed before. */
+  backfill_new_columns: z.boolean().default(false),
   skip_transfer_source_validation: z.boolean().default(false),
   model_validation_id_in_provider_system: z.string().nullish(),
   model_validation_start_time_epoch: z.string().nullish(),

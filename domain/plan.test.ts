@@ -38,6 +38,8 @@ const fresh: PlanRequest = {
   owner: 'prod/destination-1',
   tableName: 'orders',
   isFullRefresh: false,
+  isBackfill: false,
+  isOutdated: false,
   explicitWindow: everything,
   startBoundEpochSeconds: undefined,
   lookbackSeconds: 30,

@@ -31,6 +31,10 @@ export interface PlanRequest {
   readonly owner: string;
   readonly tableName: string;
   readonly isFullRefresh: boolean;
+  /** It fills new columns of rows that have landed already, and moves no watermark. */
+  readonly isBackfill: boolean;
+  /** A later revision of the model has been at this destination: its columns miss what this run moves. */
+  readonly isOutdated: boolean;
   /** As asked; both undefined where the transfer names no window. */
   readonly explicitWindow: Window;
   /** The later of the recipient's and the model's start bounds, in seconds since 1970. */
@@ -55,6 +59,8 @@ export interface LoadDecision {
   readonly isExplicit: boolean;
   /** Of a merge: no row from before it is read. */
   readonly startBound?: InstantText | undefined;
+  /** What this run reads is to be read again. */
+  readonly keepsWatermark?: true;
 }
 
 /**
@@ -62,11 +68,18 @@ export interface LoadDecision {
  * @throws Failure `schema_conflict` where the table is not ours, `destination_missing` where it has gone.
  */
 export function planLoad(request: PlanRequest): LoadDecision {
+  const decision = decide(request);
+  const keepsWatermark = request.isBackfill || request.isOutdated;
+  return keepsWatermark ? { ...decision, keepsWatermark } : decision;
+}
+
+function decide(request: PlanRequest): LoadDecision {
   checkOwner(request);
   const { record, explicitWindow } = request;
   const isExplicit = explicitWindow.after !== undefined || explicitWindow.upTo !== undefined;
   // A full refresh of a range is an upsert of that range: publishing it would delete the rest.
   const wantsAll = request.isFullRefresh && !isExplicit;
+  if (request.isBackfill) return planBackfill(request);
   if (wantsAll || record === undefined || !isCopyOfThis(request)) {
     // A copy of something else is void as a whole, so a window alone would not make it right.
     return planReplace(request, isExplicit && record?.loadIdentity === undefined);
@@ -77,6 +90,25 @@ export function planLoad(request: PlanRequest): LoadDecision {
   const after = incrementalStart({ watermark, startBound: bound, ...request });
   const window = isExplicit ? explicitWindow : { after, upTo: undefined };
   return { mode: 'merge', window, continues: false, watermark, isExplicit, startBound: bound };
+}
+
+/** A copy that is gone or another now has nothing to fill: the load that makes it anew brings all columns. */
+function planBackfill(request: PlanRequest): LoadDecision {
+  const { record, explicitWindow } = request;
+  if (record === undefined || !isCopyOfThis(request)) {
+    const sentence =
+      'The copy whose new columns were to be filled is not at the destination any more.';
+    throw new Failure('destination_missing', sentence);
+  }
+  checkTable(request);
+  const after = later(explicitWindow.after, startBound(request));
+  return {
+    mode: 'merge',
+    window: { after, upTo: explicitWindow.upTo },
+    continues: false,
+    watermark: record.watermark,
+    isExplicit: true,
+  };
 }
 
 /** A table under another name is another copy: a rename is a removal and an addition. */
@@ -236,7 +268,8 @@ export function nextWatermark(load: {
   readonly lookbackSeconds: number;
 }): InstantText | undefined {
   const { decision, fence, progress } = load;
-  if (decision.isExplicit && !reachesPast(load)) return progress.watermark;
+  if (decision.keepsWatermark || (decision.isExplicit && !reachesPast(load)))
+    return progress.watermark;
   const { after, upTo } = decision.window;
   // While nothing has landed the start of the window stands for it; it may lie in the future.
   const landed = progress.greatest ?? after;

@@ -4,7 +4,13 @@ import { chooseStarts, type QueuedTransfer } from './transfer-queue.ts';
 /** `orders+users@3`: a transfer of two models, submitted in minute 3. Its id is its text. */
 function transfer(id: string): QueuedTransfer {
   const [models = '', minute = '0'] = id.split('@');
-  return { id, modelIds: models.split('+'), submittedAt: new Date(Number(minute) * 60_000) };
+  const submittedAt = new Date(Number(minute) * 60_000);
+  return {
+    id,
+    modelIds: models.replace('fill ', '').split('+'),
+    submittedAt,
+    isBackfill: id.startsWith('fill '),
+  };
 }
 
 interface Queue {
@@ -37,6 +43,13 @@ test('two transfers that share a model never run together', () => {
 test('a transfer that waits is not overtaken by later ones that share a model with it', () => {
   check({ waiting: ['a+b@2', 'b@3', 'c@4'], running: ['a@1'] }, ['c@4']);
   check({ waiting: ['a+b@2', 'b@3'], running: ['c@0', 'd@1'] }, []);
+});
+
+test('a backfill makes way for all others, and holds back none', () => {
+  check({ waiting: ['fill a@1', 'b@2'], atOnce: 1 }, ['b@2']);
+  check({ waiting: ['fill a@1', 'a@2'] }, ['a@2']);
+  check({ waiting: ['fill a@1', 'b@2'] }, ['b@2', 'fill a@1']);
+  check({ waiting: ['a@2'], running: ['fill a@1'] }, []);
 });
 
 test('transfers of one moment keep one order', () => {

@@ -136,6 +136,8 @@ async function makePlan({ route, transfer, transferId }: Run): Promise<Plan> {
     owner: 'prod/destination-1',
     tableName: table.destinationTable,
     isFullRefresh: transfer.isFullRefresh ?? false,
+    isBackfill: false,
+    isOutdated: false,
     explicitWindow: transfer.window ?? { after: undefined, upTo: undefined },
     startBoundEpochSeconds: undefined,
     lookbackSeconds,

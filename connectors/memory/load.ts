@@ -1,3 +1,4 @@
+import { appliedAfter } from '../../domain/evolution.ts';
 import { setImmediate } from 'node:timers/promises';
 import { compareEpochs } from '../../domain/epoch.ts';
 import { Failure } from '../../domain/failure.ts';
@@ -177,7 +178,7 @@ export class MemoryLoad implements Load {
       watermark: close.watermark,
       greatest: state.greatest,
       fence: close.fence,
-      appliedTable: table,
+      appliedTable: appliedAfter(stored.appliedTable, table),
       unfinished: undefined,
       finished: { state, receipt: { watermark: close.watermark, rowsPublished } },
     });

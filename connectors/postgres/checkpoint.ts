@@ -1,5 +1,6 @@
 import type { LoadClose } from '../connector.ts';
-import type { LoadPlan, LoadProgress } from '../../domain/load.ts';
+import { appliedAfter } from '../../domain/evolution.ts';
+import type { LandedTable, LoadPlan, LoadProgress } from '../../domain/load.ts';
 import { applicationNames } from './connect.ts';
 import {
   fencedFailure,
@@ -9,7 +10,7 @@ import {
   rowGoneState,
   sqlStateOf,
 } from './failures.ts';
-import { loadRowColumns, parseLoadRow, type LoadRow } from './record.ts';
+import { loadRowColumns, parseLoadRow, recordOf, type LoadRow } from './record.ts';
 import type { Session } from './session.ts';
 import { literal, qualified, setting } from './sql.ts';
 import { loadTable, lockTimeout, statusTable } from './tables.ts';
@@ -29,6 +30,7 @@ export class Checkpoint {
   readonly plan: LoadPlan;
   private readonly schema: string;
   private readonly table: string;
+  private applied: LandedTable | undefined;
 
   constructor(session: Session, schema: string, plan: LoadPlan) {
     this.session = session;
@@ -48,7 +50,9 @@ export class Checkpoint {
       return this.tryToShow();
     });
     if (row === undefined) throw fencedFailure();
-    return parseLoadRow(row);
+    const shown = parseLoadRow(row);
+    this.applied = recordOf(shown).appliedTable;
+    return shown;
   }
 
   /** Nothing where the epoch that is there is higher. */
@@ -164,7 +168,7 @@ export class Checkpoint {
         plan.loadIdentity,
         plan.modelName,
         plan.table.name,
-        JSON.stringify(plan.table),
+        JSON.stringify(appliedAfter(this.applied, plan.table)),
         close.watermark,
         progress.greatest,
         close.fence,

@@ -85,7 +85,15 @@ export async function runSteps(
   shipment: Shipment,
   options: StepOptions & { isFullRefresh?: boolean },
 ): Promise<TransferRecord> {
-  const ref = await openOne(shipment, options);
+  return runOpened(shipment, await openOne(shipment, options), options);
+}
+
+/** The same for a transfer that is open. */
+export async function runOpened(
+  shipment: Shipment,
+  ref: ModelRef,
+  options: StepOptions,
+): Promise<TransferRecord> {
   const retried = <O>(run: (deps: StepDeps) => Promise<O>) => tryAgain(shipment, options, run);
   const plan = await retried((deps) => planModel(deps, ref));
   if (plan.mustEvolve) await retried((deps) => evolveSchema(deps, ref));

@@ -30,6 +30,7 @@ interface Row {
   readonly id: string;
   readonly modelIds: readonly string[];
   readonly submittedAt: Date;
+  readonly isBackfill: boolean;
   status: 'PENDING' | 'RUNNING' | 'DONE';
 }
 
@@ -73,7 +74,13 @@ function createRows(concurrencyMax: number, stageOf: () => Stage | undefined) {
   };
   const submit = (modelIds: readonly string[]): string => {
     const id = randomUUID();
-    rows.push({ id, modelIds, submittedAt: new Date(rows.length), status: 'PENDING' });
+    rows.push({
+      id,
+      modelIds,
+      submittedAt: new Date(rows.length),
+      isBackfill: false,
+      status: 'PENDING',
+    });
     return id;
   };
   return { destinationId, rows, overlaps, replaced, submit, having };
