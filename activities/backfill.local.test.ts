@@ -197,6 +197,31 @@ describe('a backfill', () => {
     expect(await getTransfer(metadata.db, scope)).toMatchObject({ status: 'PENDING' });
   });
 
+  test('that made way and was killed before it had said so loses nothing', async () => {
+    const shipment = await createLanded();
+    await runSteps(shipment, whole());
+    await submitTransfer(metadata.db, {
+      environment: 'prod',
+      destinationId: shipment.destinationId,
+      trigger: 'manual',
+      actor: tester,
+    });
+    const ref = await openFilling(shipment);
+    await planModel(stepDeps(shipment, whole()), ref);
+    const deps = stepDeps(shipment, { ...whole(), limits: { batchRowsMax: 1 } });
+    const cut = new Proxy(metadata.db, {
+      get: (db, name) => {
+        if (name === 'transaction') throw new Error('killed');
+        return Reflect.get(db, name) as unknown;
+      },
+    });
+    await expect(copySlice({ ...deps, db: cut }, { ...ref, step: 1 })).rejects.toThrow('killed');
+    while (await waitingFilling(shipment)) await fill(shipment);
+    await copySlice({ ...deps, attempt: 2 }, { ...ref, step: 1 });
+    while (await waitingFilling(shipment)) await fill(shipment);
+    expect(extras(shipment)).toEqual(filled);
+  });
+
   test('that was killed is followed by another, which begins where it had come to', async () => {
     const shipment = await createLanded();
     await runSteps(shipment, whole());

@@ -7,6 +7,7 @@ import {
   createVendor,
   fill,
   modelColumns,
+  publish,
   type Customer,
   type Vendor,
 } from '../harness/vendor.ts';
@@ -108,5 +109,54 @@ describe('a model that customers already have', () => {
     await transfer(system, customer.destinationId);
     const { rows } = await customer.sql.query(`select distinct count from ${customer.table}`);
     expect(rows).toEqual([{ count: '9000000000' }]);
+  });
+
+  test('keeps a column that it has no more, with its values, and never takes the name again', async () => {
+    const columns = [...modelColumns(), column('extra'), column('count', 'bigint')];
+    await patch({ columns });
+    await vendor.sql.query(
+      `insert into orders (tenant, id, changed_at) values ('acme', 9001, now())`,
+    );
+    await transfer(system, customer.destinationId);
+    const { rows } = await customer.sql.query(
+      `select count(more)::int as kept, count(*) filter (where more is null)::int as empty
+        from ${customer.table}`,
+    );
+    expect(rows).toEqual([{ kept: 2000, empty: 1 }]);
+    const refused = await system.ask({
+      ...{ method: 'PATCH', path: `/models/${vendor.modelId}` },
+      body: { model: { columns: [...columns, column('more')] } },
+    });
+    expect(refused).toMatchObject({
+      status: 400,
+      message: expect.stringContaining('"more" before'),
+    });
+  });
+
+  test('is joined by another, which is made and filled, and stays when it is deleted', async () => {
+    const { sourceName } = vendor;
+    const modelName = `later_${vendor.modelName}`;
+    const id = await publish(system, { sourceName, modelName, table: 'orders' });
+    const destination = `/destinations/${customer.destinationId}`;
+    const enabled_models = [vendor.modelName, modelName];
+    await system.api('PATCH', destination, { destination: { enabled_models } });
+    await transfer(system, customer.destinationId);
+    const count = async () =>
+      (await customer.sql.query(`select count(*)::int as rows from vendor_data.${modelName}`)).rows;
+    expect(await count()).toEqual([{ rows: 2001 }]);
+    await system.api('DELETE', `/models/${id}`);
+    await vendor.sql.query(
+      `insert into orders (tenant, id, changed_at) values ('acme', 9002, now())`,
+    );
+    await transfer(system, customer.destinationId);
+    expect(await count()).toEqual([{ rows: 2001 }]);
+    await expect(
+      publish(system, {
+        sourceName,
+        modelName: `again_${modelName}`,
+        table: 'orders',
+        destinationTable: modelName,
+      }),
+    ).rejects.toThrow('was used before');
   });
 });

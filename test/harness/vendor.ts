@@ -80,10 +80,17 @@ export async function createOrders(sql: pg.Client, table: string): Promise<void>
 /** Publishes a model of a table that has the columns of `orders`. @returns its id */
 export async function publish(
   system: System,
-  { sourceName, modelName, table }: { sourceName: string; modelName: string; table: string },
+  publication: {
+    sourceName: string;
+    modelName: string;
+    table: string;
+    destinationTable?: string;
+  },
 ): Promise<string> {
+  const { sourceName, modelName, table, destinationTable } = publication;
   const model = {
     model_name: modelName,
+    ...(destinationTable !== undefined && { destination_table_name: destinationTable }),
     source_name: sourceName,
     source_table: `public.${table}`,
     organization_column: 'tenant',

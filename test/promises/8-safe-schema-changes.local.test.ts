@@ -98,6 +98,12 @@ test.each([
     'drop view LIVE; alter table vendor_data.theirs rename to NAME',
   ],
   [
+    'replaced by a materialised view',
+    'alter table LIVE rename to theirs; create materialized view LIVE as select * from vendor_data.theirs',
+    'WBL-SCHM',
+    'drop materialized view LIVE; alter table vendor_data.theirs rename to NAME',
+  ],
+  [
     'replaced by a partitioned table',
     'alter table LIVE rename to theirs; create table LIVE (like vendor_data.theirs) partition by list (id)',
     'WBL-SCHM',
@@ -115,6 +121,17 @@ test.each([
     await expectLanded(world, { expect });
   },
 );
+
+test('a table that was dropped is missed by an increment and made again by a full refresh', async () => {
+  await tamper(world, 'drop table LIVE');
+  const before = await everythingAt(world);
+  expect(await transferChanges(world)).toMatchObject({ status: 'ERROR', code: 'WBL-MISS' });
+  expect(await everythingAt(world)).toEqual(before);
+  expect(await transferChanges(world, { full_refresh: true })).toMatchObject({ status: 'SUCCESS' });
+  await expectLanded(world, { expect });
+  expect(await transferChanges(world)).toMatchObject({ status: 'SUCCESS' });
+  await expectLanded(world, { expect });
+});
 
 test('what the customer added stays: columns, indexes, checks that hold, and a comment', async () => {
   await tamper(
