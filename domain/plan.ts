@@ -278,8 +278,8 @@ export function nextWatermark(load: {
 }
 
 /** An increment: whatever it has read is complete up to its last row, but for what the fence covers. */
-export function movesWatermark({ mode, isExplicit }: LoadDecision): boolean {
-  return mode === 'merge' && !isExplicit;
+export function movesWatermark({ mode, isExplicit, keepsWatermark }: LoadDecision): boolean {
+  return mode === 'merge' && !isExplicit && !keepsWatermark;
 }
 
 /** The watermark once a batch of an increment is committed: the lower of the fence and the last row. */

@@ -19,6 +19,7 @@ describe('while a load is under way', () => {
     expect(movesWatermark(increment)).toBe(true);
     expect(movesWatermark({ ...increment, isExplicit: true })).toBe(false);
     expect(movesWatermark({ ...increment, mode: 'replace' })).toBe(false);
+    expect(movesWatermark({ ...increment, keepsWatermark: true })).toBe(false);
   });
 
   test.each([
