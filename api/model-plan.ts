@@ -27,6 +27,7 @@ const PlannedDestination = z.object({
   recipient_id: z.uuid(),
   action: z.enum(['none', 'change', 'first_load', 'refused']),
   added_columns: names,
+  widened_columns: names,
   columns_no_longer_written: names,
   reason: z.string().nullable(),
 });
@@ -129,7 +130,8 @@ async function planOf(c: Context<AppEnv>, { definition, stored }: Planned) {
       .map((one) => ({
         ...{ destination_id: one.id, name: one.name, recipient_id: one.recipientId },
         ...{ action: one.action, reason: one.reason ?? null },
-        ...{ added_columns: [...one.adds], columns_no_longer_written: [...one.leaves] },
+        ...{ added_columns: [...one.adds], widened_columns: [...one.widens] },
+        ...{ columns_no_longer_written: [...one.leaves] },
       })),
   };
 }

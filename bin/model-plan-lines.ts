@@ -25,6 +25,7 @@ function destinationLine(one: ModelPlan['destinations'][number]): string {
     none: 'nothing',
     change: [
       ...one.added_columns.map((column) => `+ ${column}`),
+      ...one.widened_columns.map((column) => `${column} widens`),
       ...one.columns_no_longer_written.map((column) => `- ${column}`),
     ].join(', '),
     first_load: 'loads anew',

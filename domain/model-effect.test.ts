@@ -91,6 +91,16 @@ test('a copy that has to start over, or lands under another name, is a first loa
   check({ destination_table_name: 'sales' }, { action: 'first_load' });
 });
 
+test('a column that may widen does', () => {
+  const withCount = (type: string) => ({ columns: [...columns, column('pieces', type)] });
+  const applied = landedTableOf(sharedTableOf(modelOf(withCount('integer'))));
+  const wider = modelOf({ ...withCount('bigint'), allow_widening: true });
+  expect(effectAt(wider, { applied, startsOver: false })).toMatchObject({
+    action: 'change',
+    widens: ['pieces'],
+  });
+});
+
 test('a table that would have to change what it has is refused, with the reason', () => {
   check(
     { columns: [columns[0], column('net', 'float'), columns[2]] },

@@ -71,6 +71,8 @@ export interface ModelEffect {
   readonly action: 'none' | 'change' | 'first_load' | 'refused';
   /** Columns that the table gets. */
   readonly adds: readonly string[];
+  /** Columns whose type becomes a wider one. */
+  readonly widens: readonly string[];
   /** Columns that stay as they are and are no longer written. */
   readonly leaves: readonly string[];
   /** Why it is refused. */
@@ -85,7 +87,7 @@ export function effectAt(
   const wanted = landedTableOf(sharedTableOf(definition));
   const names = wanted.columns.map(({ name }) => name);
   if (applied === undefined || applied.name !== wanted.name) {
-    return { action: 'first_load', adds: names, leaves: [], reason: undefined };
+    return { action: 'first_load', adds: names, widens: [], leaves: [], reason: undefined };
   }
   const had = applied.columns.map(({ name }) => name);
   const adds = names.filter((name) => !had.includes(name));
@@ -94,9 +96,12 @@ export function effectAt(
     const steps = planEvolution(wanted, liveTableOf(applied));
     const isSame = steps.length === 0 && leaves.length === 0;
     const action = isSame ? 'none' : 'change';
-    return { action: startsOver ? 'first_load' : action, adds, leaves, reason: undefined };
+    const widens = steps.flatMap((step) =>
+      step.kind === 'widen_column' ? [step.column.name] : [],
+    );
+    return { action: startsOver ? 'first_load' : action, adds, widens, leaves, reason: undefined };
   } catch (error) {
-    return { action: 'refused', adds, leaves, reason: toFailure(error).message };
+    return { action: 'refused', adds, widens: [], leaves, reason: toFailure(error).message };
   }
 }
 
