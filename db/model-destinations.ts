@@ -36,7 +36,8 @@ export async function listModelDestinations(
     .innerJoin(recipients, eq(recipients.id, destinations.recipientId))
     .where(and(eq(destinations.environment, environment), isNull(destinations.deletedAt)))
     .orderBy(asc(destinations.createdAt), asc(destinations.id));
-  const applied = modelId === undefined ? new Map() : await readApplied(db, modelId);
+  const applied =
+    modelId === undefined ? new Map<string, LandedTable>() : await readApplied(db, modelId);
   return rows
     .filter(({ enabledModels, recipientProducts }) => {
       const names = modelNamesOf({ recipientProducts, products: all });

@@ -165,7 +165,7 @@ function columnNotes(
 function lastModifiedNote(name: string): string {
   return changedNames.some((pattern) => pattern.test(name))
     ? 'check that it is set whenever a row changes'
-    : 'the only timestamp by its name: check that it is set whenever a row changes, or set is_append_only';
+    : 'its name does not say so: check that it is set whenever a row changes, or set is_append_only';
 }
 
 /** Names at a destination, each once, none of them one that the rules refuse. */
