@@ -49,7 +49,10 @@ export function checkSample(
   const warnings = sample.nulls.map((name): Violation => {
     const { path, column } = at(name);
     const isKey = column?.is_primary_key === true;
-    const message = `The ${isKey ? 'key' : 'last-modified'} column ${column?.name_in_source} is null in a sampled row; such rows cannot be moved.`;
+    const [role, remedy] = isKey
+      ? ['key', 'such rows cannot be moved']
+      : ['last-modified', 'null_last_modified says what becomes of such rows'];
+    const message = `The ${role} column ${column?.name_in_source} is null in a sampled row; ${remedy}.`;
     const code = isKey ? 'key_null' : 'last_modified_null';
     return { path: `${path}.name_in_source`, code, message };
   });
