@@ -29,7 +29,7 @@ export class MergeLoad implements Load {
   progress: LoadProgress;
   private readonly checkpoint: Checkpoint;
   private readonly stage: readonly string[];
-  private readonly upsert: string;
+  private readonly upsert: { readonly ofKnown: string; readonly ofNew: string };
   private readonly movesWatermark: boolean;
 
   constructor(checkpoint: Checkpoint, schema: string, row: LoadRow) {
@@ -48,11 +48,11 @@ export class MergeLoad implements Load {
       copyStatement(staging, plan),
     ];
     const table = { ...plan.table, columns };
-    this.upsert = upsertStatement({
-      from: staging,
-      into: qualified(schema, plan.table.name),
-      table,
-    });
+    const upsert = { from: staging, into: qualified(schema, plan.table.name), table };
+    this.upsert = {
+      ofKnown: upsertStatement(upsert),
+      ofNew: upsertStatement({ ...upsert, expectsChanges: true }),
+    };
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<{ rowsChanged: number | undefined }> {
@@ -68,10 +68,8 @@ export class MergeLoad implements Load {
         ...batchAssignments(this.progress),
         ...(this.movesWatermark ? [watermarkMove] : []),
       ]);
-      const results = await session.script(
-        [check, ...lookupSettings, this.upsert, 'commit'],
-        context,
-      );
+      const upsert = batch.deltaRows * 2 > batch.rows ? this.upsert.ofNew : this.upsert.ofKnown;
+      const results = await session.script([check, ...lookupSettings, upsert, 'commit'], context);
       return results.find(({ command }) => command === 'INSERT')?.rowCount ?? 0;
     });
     const watermark = this.movesWatermark
