@@ -27,12 +27,12 @@ export async function copySlice(deps: StepDeps, ref: StepRef): Promise<SliceResu
   await using source = await openSource(deps, run);
   await using destination = await openDestination(deps, run.destinationConnectionId);
   using watch = watchProgress(deps);
-  return await watch.guard(move({ deps, ref, run, table, source, destination, watch }));
+  return await watch.guard(move({ deps, step: ref.step, run, table, source, destination, watch }));
 }
 
-interface Move {
+export interface Slice {
   readonly deps: StepDeps;
-  readonly ref: StepRef;
+  readonly step: number;
   readonly run: ModelRun;
   readonly table: SharedTable;
   readonly source: Source;
@@ -44,9 +44,9 @@ interface Move {
  * The parts of a window are read one after the other. Opening the load again makes each that has rows an
  * attempt of its own, as everything is that comes from a snapshot of its own.
  */
-async function move(slice: Move): Promise<SliceResult> {
+async function move(slice: Slice): Promise<SliceResult> {
   const { deps, run, table, source, watch } = slice;
-  const rank = { step: slice.ref.step, attempt: deps.attempt };
+  const rank = { step: slice.step, attempt: deps.attempt };
   const open = () => slice.destination.open(loadPlanOf(run, table, rank), watch.signal);
   let load = await open();
   const counter = await countBatches(deps, run, load);
@@ -85,7 +85,7 @@ function isSpent({ limits, isDraining }: StepDeps, pass: Pass, counter: BatchCou
   return (!pass.isLast && counter.millisSinceFirst() >= limits.sliceMs) || isDraining();
 }
 
-async function movePart(slice: Move, { load, pass, counter }: OpenPart) {
+async function movePart(slice: Slice, { load, pass, counter }: OpenPart) {
   const { deps, run, table, source, watch } = slice;
   const reading = new AbortController();
   const request = readRequest(deps, { run, table, load }, pass);
@@ -107,8 +107,9 @@ async function movePart(slice: Move, { load, pass, counter }: OpenPart) {
   return { request, isExhausted, hasRows, makesWay };
 }
 
-async function endSlice(
-  { deps, run, table }: Move,
+/** Says what comes next, and finishes a merge that has all its rows. */
+export async function endSlice(
+  { deps, run, table }: Slice,
   { load, pass, counter, ...end }: OpenPart & Pick<SliceEnd, 'isExhausted' | 'statements'>,
 ): Promise<SliceResult> {
   const { progress } = load;

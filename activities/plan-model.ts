@@ -17,32 +17,42 @@ import { tableForRead } from '../domain/source-query.ts';
 import { checkWindowCount } from '../domain/split-window.ts';
 import { laterBound } from '../domain/start-bound.ts';
 import { environments } from '../domain/statuses.ts';
-import type { ModelRef, PlannedModel } from '../domain/steps.ts';
+import type { PlannedModel, PlanRef } from '../domain/steps.ts';
 import { countsUnstamped, judgeUnstamped, unstampedRowsMax } from '../domain/unstamped.ts';
 import type { StepDeps } from './deps.ts';
 import { openDestination, sourceEnd } from './ends.ts';
 import { ownerOf } from './load-plan.ts';
+import { moveIfFew } from './move-few.ts';
 import { describePlan, rfc3339, summarisePlan } from './plan-text.ts';
 
 /**
  * Decides which rows this run reads and how they land, from what the destination remembers and the
  * source's fence. The first plan made is kept and every attempt goes by it; a fence taken a second time is
- * only later, and dropped.
+ * only later, and dropped. Few rows are moved at once, under an epoch below that of every slice.
  */
-export async function planModel(deps: StepDeps, ref: ModelRef): Promise<PlannedModel> {
+export async function planModel(deps: StepDeps, ref: PlanRef): Promise<PlannedModel> {
   const run = await getModelRun(deps.db, ref);
   const table = sharedTableOf(run.definition);
+  const { open, lookbackSeconds } = await sourceEnd(deps, run);
+  await using source = await open();
   await using destination = await openDestination(deps, run.destinationConnectionId);
   const live = await destination.describe(table.destinationTable);
   const record = await destination.recall(run.modelId);
-  const plan = run.plan ?? (await makePlan(deps, { run, table, destination, live, record }));
+  const ends = { source, destination, lookbackSeconds };
+  const plan = run.plan ?? (await makePlan(deps, { run, table, ends, live, record }));
   // Also for a replace, which leaves the live table alone until it publishes: a conflict is told early.
   const steps = planEvolution(landedTableOf(table), live);
   const isMerge = plan.decision.mode === 'merge';
   if (isMerge) checkNotDropped(steps, record?.appliedTable);
+  const mustEvolve = isMerge && steps.length > 0;
+  const mayMove = ref.mayMove === true && isMerge && !mustEvolve;
+  const isDone =
+    run.status === 'SUCCESS' ||
+    (mayMove && (await moveIfFew({ deps, run: { ...run, plan }, table, source, destination })));
   return {
     mode: plan.decision.mode,
-    mustEvolve: isMerge ? steps.length > 0 : live === undefined,
+    isDone,
+    mustEvolve,
     windowEnd: rfc3339(plan.decision.window.upTo),
     summary: summarisePlan(plan),
   };
@@ -51,15 +61,19 @@ export async function planModel(deps: StepDeps, ref: ModelRef): Promise<PlannedM
 interface Planning {
   readonly run: ModelRun;
   readonly table: SharedTable;
-  readonly destination: Destination;
+  readonly ends: {
+    readonly source: Source;
+    readonly destination: Destination;
+    /** Of the kind of source. */
+    readonly lookbackSeconds: number;
+  };
   readonly live: LiveTable | undefined;
   readonly record: LoadRecord | undefined;
 }
 
 async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan> {
-  const { run, table, destination, live, record } = planning;
-  const end = await sourceEnd(deps, run);
-  await using source = await end.open();
+  const { run, table, ends, live, record } = planning;
+  const { source, destination } = ends;
   const read = tableForRead(table, { tenantId: run.tenantId, ...wholeRead });
   const request: PlanRequest = {
     transferId: run.transferId,
@@ -72,7 +86,7 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     isOutdated: await hasLaterRevision(deps.db, run),
     explicitWindow: { after: run.windowAfter, upTo: run.windowUpTo },
     startBoundEpochSeconds: laterBound(run.startBoundEpoch, table.minStartEpochSeconds),
-    lookbackSeconds: table.lookbackSeconds ?? end.lookbackSeconds,
+    lookbackSeconds: table.lookbackSeconds ?? ends.lookbackSeconds,
     // Before the first read: what commits later than this is the next run's.
     fence: await source.fence(read, record?.fence),
     record,

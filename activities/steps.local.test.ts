@@ -9,6 +9,7 @@ import { createMetadata, type Metadata } from '../test/harness/metadata.ts';
 import { createShipment, faultyMemory, type Shipment } from '../test/harness/shipment.ts';
 import { openOne, runSteps, stepDeps } from '../test/harness/steps.ts';
 import { closeTransfer } from './close-transfer.ts';
+import type { WorkLimits } from './deps.ts';
 import { copySlice } from './copy-slice.ts';
 import { evolveSchema } from './evolve-schema.ts';
 import { finishModel } from './finish-model.ts';
@@ -42,16 +43,16 @@ async function createChanged(): Promise<Shipment> {
 /** Fails each call of a transfer once, before or after its effect, and compares both ends and the counts. */
 async function checkEveryCall(
   create: () => Promise<Shipment>,
-  isFullRefresh: boolean,
+  wishes: { isFullRefresh?: boolean; limits?: Partial<WorkLimits> } = {},
 ): Promise<void> {
   const whole = faultyMemory([]);
-  const expected = countsOf(await runSteps(await create(), { ...whole, isFullRefresh }));
+  const expected = countsOf(await runSteps(await create(), { ...whole, ...wishes }));
   const wrong: string[] = [];
   for (const when of ['before', 'after'] as const) {
     for (const [index, verb] of whole.faults.calls.entries()) {
       const shipment = await create();
       const { connectors } = faultyMemory([{ call: index + 1, when }]);
-      const transfer = await runSteps(shipment, { connectors, isFullRefresh });
+      const transfer = await runSteps(shipment, { connectors, ...wishes });
       const isEqual = isDeepStrictEqual(shipment.rowsAtDestination(), shipment.rowsAtSource());
       if (!isEqual) wrong.push(`${when} call ${index + 1}, ${verb}: rows differ`);
       const counts = countsOf(transfer);
@@ -68,9 +69,11 @@ function countsOf({ status, models }: TransferRecord) {
 }
 
 describe('every call of a transfer fails once, and the rows and counts are as if none had', () => {
-  test('in a first load', () => checkEveryCall(createFilled, false));
-  test('in an incremental run', () => checkEveryCall(createChanged, false));
-  test('in a full refresh', () => checkEveryCall(createChanged, true));
+  test('in a first load', () => checkEveryCall(createFilled));
+  test('in an incremental run', () => checkEveryCall(createChanged));
+  test('in one that is moved with its plan', () =>
+    checkEveryCall(createChanged, { limits: { batchRowsMax: 100 } }));
+  test('in a full refresh', () => checkEveryCall(createChanged, { isFullRefresh: true }));
 });
 
 /** The memory connector, whose first batch waits at the door of the destination. */

@@ -51,6 +51,8 @@ export interface ReadRequest {
   readonly batchRowsMax: number;
   /** A standby that has replayed less than this must not be read (`Fence.position`). */
   readonly position: string | undefined;
+  /** A longer row ends the read with `limit_reached` before it is kept; left out: as the connector has it. */
+  readonly rowBytesMax?: number | undefined;
 }
 
 /** Consecutive rows of one read, as bytes of the encoding asked for, complete in itself. */

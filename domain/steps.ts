@@ -18,6 +18,11 @@ export interface StepRef extends ModelRef {
   readonly step: number;
 }
 
+export interface PlanRef extends ModelRef {
+  /** Where its rows are few they may be moved at once. */
+  readonly mayMove?: boolean;
+}
+
 /** What `chooseTransfers` found: which may start, and whether others still wait for them. */
 export interface QueueChoice {
   readonly starts: readonly TransferStart[];
@@ -42,6 +47,8 @@ export interface OpenedTransfer {
 
 export interface PlannedModel {
   readonly mode: LoadMode;
+  /** Its rows were few, and have landed: there is nothing left to do. */
+  readonly isDone?: boolean;
   readonly mustEvolve: boolean;
   /** Upper bound of the window as RFC 3339, where it has one. */
   readonly windowEnd: string | undefined;

@@ -18,8 +18,14 @@ export interface CutOptions {
   readonly batchBytesMax: number;
   readonly batchRowsMax: number;
   /** A longer row is refused before it is kept. 64 MiB when left out. */
-  readonly rowBytesMax?: number;
+  readonly rowBytesMax?: number | undefined;
 }
+
+/**
+ * The first batch is no larger, and each further one at most twice the last: whoever writes them waits for
+ * the first, and has nothing else to do meanwhile.
+ */
+const firstBatchBytes = 4 * 1024 * 1024;
 
 /** So much of a row is kept to find its cursor in. */
 export const prefixBytesMax = 4096;
@@ -47,7 +53,7 @@ export class MessageCutter {
   /** From the message that ended the rows on: for whoever reads the rest of the protocol. */
   rest: Buffer | undefined;
   rowsTotal = 0;
-  private readonly options: Required<CutOptions>;
+  private readonly options: CutOptions & { readonly rowBytesMax: number };
   /** The head of a message that the next chunk completes. */
   private head: Buffer = empty;
   private bodyLeft = 0;
@@ -56,13 +62,15 @@ export class MessageCutter {
   private chunks: Buffer[] = [];
   private rows = 0;
   private bytes = 0;
+  private bytesMax: number;
   private lastRow: Buffer[] = [];
   private lastChunk: Buffer = empty;
   private lastFrom = 0;
   private lastUpTo = 0;
 
   constructor(options: CutOptions) {
-    this.options = { rowBytesMax: usualRowBytesMax, ...options };
+    this.options = { ...options, rowBytesMax: options.rowBytesMax ?? usualRowBytesMax };
+    this.bytesMax = Math.min(firstBatchBytes, options.batchBytesMax);
     this.isHeaderDue = options.format === 'binary';
   }
 
@@ -146,14 +154,14 @@ export class MessageCutter {
   }
 
   private isFullFor(rowBytes: number): boolean {
-    const { batchRowsMax, batchBytesMax, rowBytesMax } = this.options;
+    const { batchRowsMax, rowBytesMax } = this.options;
     if (rowBytes > rowBytesMax)
       throw new Failure(
         'limit_reached',
         `A row of the source is longer than ${rowBytesMax} bytes, which no row may be.`,
       );
     if (this.rows === 0) return false;
-    return this.rows >= batchRowsMax || this.bytes + rowBytes > batchBytesMax;
+    return this.rows >= batchRowsMax || this.bytes + rowBytes > this.bytesMax;
   }
 
   private beginRow(chunk: Buffer, from: number, bytes: number): void {
@@ -179,6 +187,7 @@ export class MessageCutter {
     this.chunks = [];
     this.rows = 0;
     this.bytes = 0;
+    this.bytesMax = Math.min(2 * this.bytesMax, this.options.batchBytesMax);
     return batch;
   }
 }

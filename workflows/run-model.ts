@@ -16,6 +16,8 @@ import { pauseSignal, resumeSignal } from './signals.ts';
 
 export interface ModelInput extends ModelRef {
   readonly isPaused: boolean;
+  /** As the transfer made it. */
+  readonly plan?: PlannedModel;
   /** What an earlier run of this workflow had reached, where it continued as new. */
   readonly reached?: Reached;
 }
@@ -30,7 +32,7 @@ interface Reached {
 export const progressQuery = defineQuery<Reached | undefined>(messageNames.progress);
 
 /**
- * Moves one model of one transfer: plan the window, evolve the schema, copy slices until done, finish.
+ * Moves one model of one transfer as it was planned: evolve the schema, copy slices until done, finish.
  * The last slice of a merge finishes the model itself. A pause stops the running slice at its last
  * committed batch. Continues as new between slices when the server suggests it.
  */
@@ -73,9 +75,10 @@ export async function runModel(input: ModelInput): Promise<void> {
 
 async function begin(input: ModelInput): Promise<Reached> {
   const { transferId, modelId } = input;
-  const plan = await steps.planModel.executeWithOptions(labelled('plan'), [
-    { transferId, modelId },
-  ]);
+  // A transfer that began before it planned its models left that to them.
+  const plan =
+    input.plan ??
+    (await steps.planModel.executeWithOptions(labelled('plan'), [{ transferId, modelId }]));
   if (plan.mustEvolve) {
     showPhase('evolve');
     const options = labelledData('evolve');

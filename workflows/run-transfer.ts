@@ -6,6 +6,7 @@ import {
   getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
+  patched,
   setCurrentDetails,
   setHandler,
   startChild,
@@ -14,8 +15,8 @@ import {
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { TemporalFailure } from '@temporalio/common';
 import { workflowIds } from '../domain/temporal-names.ts';
-import type { ModelOutcome, OpenedTransfer } from '../domain/steps.ts';
-import { labelledInTask, steps } from './activity-policies.ts';
+import type { ModelOutcome, OpenedTransfer, PlannedModel } from '../domain/steps.ts';
+import { labelled, labelledInTask, steps } from './activity-policies.ts';
 import { isStopped, noteFailure } from './failure-note.ts';
 import { runModel } from './run-model.ts';
 import { modelAttributes, showPhase } from './search-attributes.ts';
@@ -71,6 +72,19 @@ export async function runTransfer(input: TransferInput): Promise<void> {
   if (isCancelled) await CancellationScope.current().cancelRequested;
 }
 
+/** Transfers that began without it have models which plan for themselves. */
+const plansModels = 'plans-models';
+
+/** Most transfers find little: its rows are moved with the plan, and a model that has more gets a workflow. */
+async function planModel(
+  { transferId }: TransferInput,
+  { modelId, modelName }: Model,
+  { isPaused }: Order,
+): Promise<PlannedModel> {
+  const options = { ...labelled(`plan ${modelId}`), summary: `plan ${modelName}` };
+  return steps.planModel.executeWithOptions(options, [{ transferId, modelId, mayMove: !isPaused }]);
+}
+
 /** What the models should have heard. */
 interface Order {
   isPaused: boolean;
@@ -80,8 +94,10 @@ async function runOne(input: TransferInput, model: Model, order: Order): Promise
   if (CancellationScope.current().consideredCancelled) return { status: 'CANCELLED' };
   const telling = new CancellationScope();
   try {
+    const plan = patched(plansModels) ? await planModel(input, model, order) : undefined;
+    if (plan?.isDone === true) return { status: 'SUCCESS' };
     const { isPaused } = order;
-    const child = await startModel(input, model, isPaused);
+    const child = await startModel(input, model, { isPaused, ...(plan && { plan }) });
     // A model that has just ended no longer hears us, and need not.
     telling.run(() => passOn(order, child, isPaused)).catch(() => undefined);
     await resultOf(child);
@@ -129,13 +145,17 @@ async function passOn(
   }
 }
 
-async function startModel(input: TransferInput, { modelId, modelName }: Model, isPaused: boolean) {
+async function startModel(
+  input: TransferInput,
+  { modelId, modelName }: Model,
+  start: { isPaused: boolean; plan?: PlannedModel },
+) {
   const { transferId } = input;
   return startChild(runModel, {
     workflowId: workflowIds.model(transferId, modelId),
     workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
     parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-    args: [{ transferId, modelId, isPaused }],
+    args: [{ transferId, modelId, ...start }],
     staticSummary: modelName,
     typedSearchAttributes: modelAttributes({ ...input, phase: 'plan' }, modelId),
   });

@@ -85,8 +85,8 @@ async function checkPosition(session: Session, position: string | undefined): Pr
 }
 
 async function* cut(session: Session, copy: string, request: ReadRequest): AsyncGenerator<Batch> {
-  const { batchBytesMax, batchRowsMax, encoding } = request;
-  const limits = { format: formatOf(encoding), batchBytesMax, batchRowsMax };
+  const { batchBytesMax, batchRowsMax, rowBytesMax, encoding } = request;
+  const limits = { format: formatOf(encoding), batchBytesMax, batchRowsMax, rowBytesMax };
   let before = request.resumeAfter?.lastModified ?? request.window.after;
   try {
     for await (const cut of session.copyOut(copy, limits)) {

@@ -95,9 +95,9 @@ export async function runOpened(
   options: StepOptions,
 ): Promise<TransferRecord> {
   const retried = <O>(run: (deps: StepDeps) => Promise<O>) => tryAgain(shipment, options, run);
-  const plan = await retried((deps) => planModel(deps, ref));
+  const plan = await retried((deps) => planModel(deps, { ...ref, mayMove: true }));
   if (plan.mustEvolve) await retried((deps) => evolveSchema(deps, ref));
-  for (let step = 1; ; step += 1) {
+  for (let step = 1; plan.isDone !== true; step += 1) {
     const result = await retried((deps) => copySlice(deps, { ...ref, step }));
     const { next, fence } = result;
     if (next === 'publish') {

@@ -59,6 +59,37 @@ describe('the order of steps', () => {
     ]);
   });
 
+  test('a model that was moved with its plan gets no workflow of its own', async () => {
+    const { activities, calls, closes } = createFakeSteps(['orders', 'invoices'], {
+      planModel: async ({ modelId }) => ({
+        mode: 'merge',
+        isDone: modelId === 'orders',
+        mustEvolve: false,
+        windowEnd: undefined,
+        summary: 's',
+      }),
+    });
+    await world.play(activities, async (stage) => {
+      const handle = await stage.startTransfer();
+      await handle.result();
+      const describe = (model: string) =>
+        stage.client.workflow.getHandle(`${handle.workflowId}/${model}`).describe();
+      await expect(describe('orders')).rejects.toThrow('not found');
+      expect((await describe('invoices')).status.name).toBe('COMPLETED');
+    });
+    expect(calls).toEqual([
+      'openTransfer',
+      'planModel orders',
+      'planModel invoices',
+      'copySlice invoices 1',
+      'closeTransfer',
+    ]);
+    expect(closes[0]?.outcomes).toEqual({
+      orders: { status: 'SUCCESS' },
+      invoices: { status: 'SUCCESS' },
+    });
+  });
+
   test('tells the Temporal UI how far it is', async () => {
     const { activities } = createFakeSteps(['orders', 'invoices'], {
       copySlice: async ({ modelId }) => {
