@@ -75,7 +75,7 @@ export async function runTransfer(input: TransferInput): Promise<void> {
 /** Transfers that began without it have models which plan for themselves. */
 const plansModels = 'plans-models';
 
-/** Most transfers find little: its rows are moved with the plan, and a model that has more gets a workflow. */
+/** Most transfers find little, which is moved with the plan. A model that has more gets a workflow. */
 async function planModel(
   { transferId }: TransferInput,
   { modelId, modelName }: Model,
