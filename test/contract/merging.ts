@@ -25,7 +25,7 @@ export function describeMerging(system: () => ConnectorUnderTest): void {
   }
 
   describe('a merge', () => {
-    const bothChange = async (deltaAfter: string | undefined) => {
+    const checkBothChange = async (deltaAfter: string | undefined) => {
       const rig = await createRig();
       await rig.seed([row(1, 1, 'a'), row(2, 1, 'b'), row(3, 1, null)]);
       await rig.land();
@@ -38,8 +38,9 @@ export function describeMerging(system: () => ConnectorUnderTest): void {
       expect(await rig.notes()).toEqual(['1 a', '2 B', '3 null', '4 d']);
     };
 
-    test('adds new rows, replaces those that differ and counts both', () => bothChange(undefined));
-    test('does the same with rows that are read again', () => bothChange(minute(9)));
+    test('adds new rows, replaces those that differ and counts both', () =>
+      checkBothChange(undefined));
+    test('does the same with rows that are read again', () => checkBothChange(minute(9)));
 
     test('takes the last to arrive, also where its stamp is older', async () => {
       const rig = await createRig();
