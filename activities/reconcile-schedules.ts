@@ -22,8 +22,7 @@ const refusedMax = 20;
 /**
  * Tells Temporal the schedules that it does not have: those whose telling failed, those that go by a default
  * which was changed, those of destinations that are gone. Run again, it finds nothing to do. One that
- * Temporal refuses is told in a later run and holds up no other (measured: of some hundred, one takes over
- * five seconds).
+ * Temporal refuses is told in a later run and holds up no other.
  */
 export async function reconcileSchedules({ db, workflows, log }: StepDeps): Promise<void> {
   const until = performance.now() + budgetMs;

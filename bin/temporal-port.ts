@@ -20,8 +20,8 @@ const probeMs = 20_000;
 /** A Temporal that takes a call and says nothing counts as away after so long. */
 const callMs = 5000;
 
-/** A schedule is asked before it is changed; where its worker at the server has gone, that takes 5 s. */
-const scheduleCallMs = 15_000;
+/** Of many schedules, one that slept takes 5 s to be woken for its answer (measured). */
+const scheduleAnswerMs = 15_000;
 
 export interface TemporalAddress {
   readonly address: string;
@@ -72,8 +72,8 @@ export function createWorkflowPort(client: Client, taskQueues: TaskQueues): Work
       );
     },
     putSchedule: (destinationId, spec) =>
-      reach(client, () => putSchedule(client, { taskQueues, destinationId, spec }), scheduleCallMs),
-    hasSchedule: (id) => reach(client, () => hasSchedule(client, id), scheduleCallMs),
+      reach(client, () => putSchedule(client, { taskQueues, destinationId, spec })),
+    hasSchedule: (id) => reach(client, () => hasSchedule(client, id), scheduleAnswerMs),
     describeQueue: (id) => describe(client, handle(workflowIds.destination(id))),
     async ping() {
       await reach(client, () => client.workflowService.getSystemInfo({}));
