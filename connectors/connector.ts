@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import type { z } from 'zod';
 import type { EvolutionStep, LiveTable } from '../domain/evolution.ts';
+import type { Epoch } from '../domain/epoch.ts';
 import type { InstantText } from '../domain/instant.ts';
+import type { ComparedRow, RangeDigest, RowMark } from '../domain/integrity.ts';
 import type {
   Cursor,
   Encoding,
@@ -84,6 +86,38 @@ export interface SampleAsk {
   readonly window: Window;
 }
 
+/**
+ * The rows of one model as one end has them, to be held against the other end's. Values count as the text in
+ * which they travel, so that the same value has the same hash at both ends. A row without a last-modified
+ * value is not among them. Aborting the signal stops the statement on the server.
+ */
+export interface ComparedRows {
+  /**
+   * One digest for each window, from one scan.
+   * @param windows in order, none overlaps another
+   */
+  digest(windows: readonly Window[], signal: AbortSignal): Promise<RangeDigest[]>;
+  /** The rows of the windows, or one in `share` of them: the same ones at both ends. In no order. */
+  list(request: ListRequest, signal: AbortSignal): Promise<RowMark[]>;
+  /** The rows of these keys that are there, in no order. */
+  find(keys: readonly (readonly string[])[], signal: AbortSignal): Promise<ComparedRow[]>;
+}
+
+export interface ListRequest {
+  readonly windows: readonly Window[];
+  readonly share: number;
+}
+
+/** Rows that are to go, with the state in which they were found to be wrong. */
+export interface Removal {
+  readonly modelId: string;
+  readonly owner: string;
+  /** Of the last load that was known when the rows were compared. */
+  readonly epoch: Epoch;
+  readonly table: SharedTable;
+  readonly rows: readonly RowMark[];
+}
+
 /** The vendor's database, read only. One instance is one login, used by one activity. */
 export interface Source extends AsyncDisposable {
   /** Can we log in and read? Never throws for what it was asked to find out. */
@@ -113,6 +147,11 @@ export interface Source extends AsyncDisposable {
    * aborting the signal stops the statement on the server.
    */
   read(request: ReadRequest, signal: AbortSignal): AsyncIterable<Batch>;
+  /**
+   * The tenant's rows of the model; left out where the source cannot hash rows by itself. @throws Failure
+   * `source_mismatch` as a read does.
+   */
+  compare?(table: SharedTable, tenant: Tenant): Promise<ComparedRows>;
 }
 
 /** What a destination says once the last batch is visible. */
@@ -178,6 +217,13 @@ export interface Destination extends AsyncDisposable {
    * @throws Failure `fenced` where a higher epoch was seen.
    */
   open(plan: LoadPlan, signal: AbortSignal): Promise<Load>;
+  /** What has landed of the model, whosever it is; left out where rows cannot be hashed or removed there. */
+  compare?(table: SharedTable): Promise<ComparedRows>;
+  /**
+   * Removes rows that are as they were found. @returns how many there were. @throws Failure
+   * `destination_busy` where a load of the model has begun since or is under way, with nothing removed.
+   */
+  remove?(removal: Removal, signal: AbortSignal): Promise<number>;
 }
 
 /** An SSH server to go through. The host behind it is then looked up by that server. */

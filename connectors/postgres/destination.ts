@@ -7,14 +7,26 @@ import {
   type LoadPlan,
   type LoadRecord,
 } from '../../domain/load.ts';
-import type { Destination, Finding, Load, Reach, SchemaChange, Tunnel } from '../connector.ts';
+import type { SharedTable } from '../../domain/model.ts';
+import type {
+  ComparedRows,
+  Destination,
+  Finding,
+  Load,
+  Reach,
+  Removal,
+  SchemaChange,
+  Tunnel,
+} from '../connector.ts';
 import { tunnelOf } from '../fields.ts';
 import { checkDestination } from './check.ts';
+import { landedRows, PostgresComparedRows } from './compared-rows.ts';
 import { DestinationSettings } from './declaration.ts';
 import { applyChange, describeTable } from './evolve.ts';
 import { LazySession } from './lazy-session.ts';
 import { openLoad } from './open-load.ts';
 import { readLoadRow, recordOf } from './record.ts';
+import { removeRows } from './remove-rows.ts';
 
 /** Nothing is connected before the first verb. */
 export function openDestination(settings: unknown, reach: Reach): Destination {
@@ -61,6 +73,16 @@ class PostgresDestination implements Destination {
     const session = await this.session.get();
     using _ = session.stopOn(signal);
     return await openLoad(session, this.settings.schema, plan);
+  }
+
+  async compare(table: SharedTable): Promise<ComparedRows> {
+    return new PostgresComparedRows(this.session, landedRows(this.settings.schema, table));
+  }
+
+  async remove(removal: Removal, signal: AbortSignal): Promise<number> {
+    const session = await this.session.get();
+    using _ = session.stopOn(signal);
+    return await removeRows(session, this.settings.schema, removal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

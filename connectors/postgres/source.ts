@@ -3,6 +3,7 @@ import type { Encoding, Fence } from '../../domain/load.ts';
 import type { Relation, SharedTable } from '../../domain/model.ts';
 import type {
   Batch,
+  ComparedRows,
   Finding,
   Reach,
   ReadRequest,
@@ -11,6 +12,7 @@ import type {
   ShownRead,
   Source,
   SourceColumn,
+  Tenant,
   Tunnel,
   UnstampedRows,
 } from '../connector.ts';
@@ -18,6 +20,7 @@ import { tunnelOf } from '../fields.ts';
 import { columnOf, findTable, type CatalogTable } from './catalog.ts';
 import { readKeyAndComments } from './catalog-key.ts';
 import { checkSource } from './check.ts';
+import { PostgresComparedRows, sourceRows } from './compared-rows.ts';
 import { SourceSettings } from './declaration.ts';
 import { countUnstamped } from './count-unstamped.ts';
 import { explainRead } from './explain.ts';
@@ -103,6 +106,11 @@ class PostgresSource implements Source {
       // Left early or failed: the connection stands in the middle of an answer and serves nothing else.
       if (!isComplete) session.stop(undefined);
     }
+  }
+
+  async compare(table: SharedTable, tenant: Tenant): Promise<ComparedRows> {
+    const rows = sourceRows(await this.find(table.relation), table, tenant);
+    return new PostgresComparedRows(this.session, rows);
   }
 
   /** Once for each login: planning asks for the same table several times. */
