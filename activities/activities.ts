@@ -5,10 +5,12 @@ import { asApplicationFailure } from './activity-failure.ts';
 import { checkConnection } from './check-connection.ts';
 import { chooseTransfers } from './choose-transfers.ts';
 import { closeTransfer } from './close-transfer.ts';
+import { compareModel } from './compare-model.ts';
 import { copySlice } from './copy-slice.ts';
 import { deliverWebhook } from './deliver-webhook.ts';
 import { evolveSchema } from './evolve-schema.ts';
 import { finishModel } from './finish-model.ts';
+import { closeIntegrity, openIntegrity } from './integrity-job.ts';
 import { openTransfer } from './open-transfer.ts';
 import { planModel } from './plan-model.ts';
 import { reconcileTransfers } from './reconcile-transfers.ts';
@@ -30,11 +32,14 @@ export function createActivities(deps: ActivityDeps) {
   return {
     checkConnection: step(checkConnection),
     chooseTransfers: step(chooseTransfers),
+    closeIntegrity: step(closeIntegrity),
     closeTransfer: step(closeTransfer),
+    compareModel: step(compareModel),
     copySlice: step(copySlice),
     deliverWebhook: step(deliverWebhook),
     evolveSchema: step(evolveSchema),
     finishModel: step(finishModel),
+    openIntegrity: step(openIntegrity),
     openTransfer: step(openTransfer),
     planModel: step(planModel),
     reconcileTransfers: () => runStep(deps, reconcileTransfers, undefined),

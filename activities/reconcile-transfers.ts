@@ -1,4 +1,5 @@
 import { purgeLapsedConnections } from '../db/connections.ts';
+import { purgeIntegrityJobs } from '../db/integrity-runs.ts';
 import { purgeKeyPairs } from '../db/key-pairs.ts';
 import { purgeMagicLinks } from '../db/magic-links.ts';
 import { purgeLapsedProbes } from '../db/probes.ts';
@@ -9,6 +10,7 @@ import { appendLog } from '../db/transfer-log.ts';
 import { Failure, toErrorObject, type ErrorCode } from '../domain/failure.ts';
 import type { TransferStatus } from '../domain/statuses.ts';
 import type { StepDeps } from './deps.ts';
+import { reconcileIntegrity } from './integrity-job.ts';
 import { reconcileNotices } from './reconcile-notices.ts';
 import { ringNext } from './ring-next.ts';
 import { reconcileSchedules } from './reconcile-schedules.ts';
@@ -29,6 +31,7 @@ export async function reconcileTransfers(deps: StepDeps): Promise<void> {
   const pending = await listOpenTransfers(db, { ...look, status: 'PENDING' });
   for (const transfer of pending) await reconcilePending(deps, transfer);
   await reconcileSchedules(deps);
+  await reconcileIntegrity(deps);
   await reconcileNotices(deps);
   const purged = await purge(db, {
     transferDays: limits.transferDaysKept,
@@ -39,6 +42,7 @@ export async function reconcileTransfers(deps: StepDeps): Promise<void> {
   await purgeScopedTokens(db);
   await purgeKeyPairs(db);
   await purgeMagicLinks(db);
+  await purgeIntegrityJobs(db, limits.transferDaysKept);
   if (purged > 0) deps.log.info({ purged }, 'transfers past retention removed');
 }
 

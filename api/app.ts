@@ -9,6 +9,7 @@ import { environmentSettings } from './environment-settings.ts';
 import { answerError, answerUnknownPath } from './faults.ts';
 import { forRecipient } from './for-recipient.ts';
 import { health } from './health.ts';
+import { integrityJobs } from './integrity-jobs.ts';
 import { logs } from './logs.ts';
 import { magicLinks } from './magic-links.ts';
 import { publicMagicLinks } from './public-magic-links.ts';
@@ -65,6 +66,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
     forRecipient,
     transfers,
     transferActions,
+    integrityJobs,
     upserts,
     logs,
     scopedTokens,

@@ -3,6 +3,7 @@ import {
   Connection,
   isGrpcServiceError,
   ServiceError,
+  WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
@@ -12,7 +13,12 @@ import type { WorkflowPort, WorkflowState } from '../domain/ports.ts';
 import type { ProbeRef } from '../domain/probe.ts';
 import { messageNames, workflowIds, type TaskQueues } from '../domain/temporal-names.ts';
 import { hasSchedule, putSchedule } from './destination-schedules.ts';
-import type { deliverNotice, destinationQueue, probe } from '../workflows/workflows.ts';
+import type {
+  deliverNotice,
+  destinationQueue,
+  integrityJob,
+  probe,
+} from '../workflows/workflows.ts';
 
 /** A probe's one activity ends within 20 s; without a worker nobody would answer, so we do. */
 const probeMs = 20_000;
@@ -57,6 +63,9 @@ export function createWorkflowPort(client: Client, taskQueues: TaskQueues): Work
       tell(client, () => handle(workflowIds.transfer(id)).signal(messageNames.pause)),
     resumeTransfer: (id) =>
       tell(client, () => handle(workflowIds.transfer(id)).signal(messageNames.resume)),
+    startIntegrity: (jobId) => startIntegrity(client, taskQueues, jobId),
+    cancelIntegrity: (id) => tell(client, () => handle(workflowIds.integrity(id)).cancel()),
+    describeIntegrity: (id) => describe(client, handle(workflowIds.integrity(id))),
     runProbe: (ref) => runProbe(client, taskQueues, ref),
     describeTransfer: (id) => describe(client, handle(workflowIds.transfer(id))),
     async ringNotices({ webhookId, resourceId }) {
@@ -79,6 +88,27 @@ export function createWorkflowPort(client: Client, taskQueues: TaskQueues): Work
       await reach(client, () => client.workflowService.getSystemInfo({}));
     },
   };
+}
+
+/** One that was started before, and may have ended since, is left as it is. */
+async function startIntegrity(
+  client: Client,
+  taskQueues: TaskQueues,
+  jobId: string,
+): Promise<void> {
+  try {
+    await reach(client, () =>
+      client.workflow.start<typeof integrityJob>('integrityJob', {
+        workflowId: workflowIds.integrity(jobId),
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        taskQueue: taskQueues.control,
+        args: [{ jobId }],
+        staticSummary: 'holds a destination against its sources',
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
 }
 
 async function runProbe(client: Client, taskQueues: TaskQueues, ref: ProbeRef): Promise<void> {

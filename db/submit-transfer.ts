@@ -12,16 +12,20 @@ import { destinations, recipients } from './schema.ts';
 import { idempotencyKeys, transferModels, transfers } from './transfer-schema.ts';
 import { appendLog } from './transfer-log.ts';
 
-export interface TransferRequest {
+/** Which models of which destination are meant. */
+export interface DestinationRequest {
   readonly environment: Environment;
   /** The only recipient whose destinations may be meant, for a scoped token. */
   readonly recipientId?: string | undefined;
   readonly destinationId: string;
+  /** Names; none or an empty list means all of the destination's. */
+  readonly models?: readonly string[] | undefined;
+}
+
+export interface TransferRequest extends DestinationRequest {
   readonly trigger: TransferTrigger;
   readonly isFullRefresh?: boolean | undefined;
   readonly isDebugMode?: boolean | undefined;
-  /** Names; none or an empty list means all of the destination's. */
-  readonly models?: readonly string[] | undefined;
   /** Inclusive. An RFC 3339 date-time or Postgres' text, up to microseconds. */
   readonly startWindowAt?: InstantText | undefined;
   /** Exclusive. */
@@ -118,7 +122,7 @@ async function releaseIdempotencyKey(tx: Db, request: TransferRequest): Promise<
 }
 
 /** Locked, so that submissions, deletion and disabling of one destination come one after the other. */
-async function lockDestination(tx: Db, request: TransferRequest) {
+export async function lockDestination(tx: Db, request: DestinationRequest) {
   const { environment, recipientId, destinationId } = request;
   const isIt = and(
     isUuid(destinationId) ? eq(destinations.id, destinationId) : sql`false`,
@@ -157,9 +161,9 @@ async function findOpenScheduled(tx: Db, destinationId: string): Promise<string 
   return open?.id;
 }
 
-async function resolveModels(
+export async function resolveModels(
   tx: Db,
-  { request, destination }: { request: TransferRequest; destination: Destination },
+  { request, destination }: { request: DestinationRequest; destination: Destination },
 ): Promise<RecipientModel[]> {
   const { environment, models: asked = [] } = request;
   const all = await listRecipientModels(tx, { environment, recipientId: destination.recipientId });

@@ -17,6 +17,11 @@ export interface WorkflowPort {
    * worker.
    */
   runProbe(probe: ProbeRef): Promise<void>;
+  /** Starts the workflow of a stored data integrity job. May be repeated. */
+  startIntegrity(jobId: string): Promise<void>;
+  /** Asks a running job to stop; returns at once. */
+  cancelIntegrity(jobId: string): Promise<void>;
+  describeIntegrity(jobId: string): Promise<WorkflowState>;
   /** Whether the transfer's workflow is open, has closed, or was never there. */
   describeTransfer(transferId: string): Promise<WorkflowState>;
   describeQueue(destinationId: string): Promise<WorkflowState>;

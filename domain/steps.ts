@@ -90,3 +90,16 @@ export interface TransferClose extends TransferRef {
   /** By model id. */
   readonly outcomes: Readonly<Record<string, ModelOutcome>>;
 }
+
+/** One model of a data integrity job. */
+export interface IntegrityModelRef {
+  readonly jobId: string;
+  readonly modelId: string;
+}
+
+export interface IntegrityClose {
+  readonly jobId: string;
+  /** By model id, of those that failed. */
+  readonly failures: Readonly<Record<string, FailureNote>>;
+  readonly isCancelled: boolean;
+}

@@ -26,6 +26,7 @@ export const workflowIds = {
   schedule: (destinationId: string) => `schedule/${destinationId}`,
   /** The events of one object to one webhook. */
   notice: (webhookId: string, resourceId: string) => `notice/${webhookId}/${resourceId}`,
+  integrity: (jobId: string) => `integrity/${jobId}`,
   reconcile: 'reconcile',
 } as const;
 

@@ -56,6 +56,13 @@ const slice: ActivityOptions = {
   retry: { initialInterval: '2s', maximumInterval: '5m' },
 };
 
+/** Hashes two tables whole: as patient as a slice, and not to be tried for a whole day. */
+const compare: ActivityOptions = {
+  ...slice,
+  scheduleToCloseTimeout: '8h',
+  retry: { ...slice.retry, maximumAttempts: 10 },
+};
+
 const probe: ActivityOptions = {
   startToCloseTimeout: '20s',
   scheduleToCloseTimeout: '20s',
@@ -67,6 +74,7 @@ const reconcileSteps = proxyActivities<Activities>(reconcile);
 const inTaskSteps = proxyLocalActivities<Activities>(lightInTask);
 const planSteps = proxyActivities<Activities>(plan);
 const schemaSteps = proxyActivities<Activities>(schema);
+const compareSteps = proxyActivities<Activities>(compare);
 const sliceSteps = proxyActivities<Activities>(slice);
 const probeSteps = proxyActivities<Activities>(probe);
 
@@ -80,6 +88,9 @@ export const steps = {
   reconcileTransfers: reconcileSteps.reconcileTransfers,
   planModel: planSteps.planModel,
   evolveSchema: schemaSteps.evolveSchema,
+  openIntegrity: lightSteps.openIntegrity,
+  closeIntegrity: lightSteps.closeIntegrity,
+  compareModel: compareSteps.compareModel,
   copySlice: sliceSteps.copySlice,
   finishModel: sliceSteps.finishModel,
   checkConnection: probeSteps.checkConnection,

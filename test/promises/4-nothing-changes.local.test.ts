@@ -23,6 +23,9 @@ async function check(from: ZooPlace, to: ZooPlace): Promise<void> {
   expect(log).toContain('as copy_binary');
   for (const [stage, models] of Object.entries(stages))
     for (const { wanted, landed } of models) expect(landed, stage).toEqual(wanted);
+  // The hashes that both servers reckon have to agree on every type, too.
+  const healthy = { is_healthy: true, error_message: '', mismatched_partitions: [] };
+  expect(await zoo.integrity()).toMatchObject([healthy, healthy]);
 }
 
 /** A server that no other file has, while the work lasts: all versions at once would fill the memory. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import type { PostgresMajor } from '../../bin/embedded-postgres.ts';
 import type { Encoding } from '../../domain/load.ts';
+import { runIntegrityJob, type IntegrityResult } from '../harness/integrity.ts';
 import { connectAs, type TestPlace } from '../harness/postgres-ends.ts';
 import type { System } from '../harness/system.ts';
 import { transfer } from '../harness/transfers.ts';
@@ -142,6 +143,11 @@ export class Zoo implements AsyncDisposable {
   async transfer(isFullRefresh = false): Promise<string> {
     const body = { full_refresh: isFullRefresh };
     return (await transfer(this.system, this.destinationId, body)).log ?? '';
+  }
+
+  /** What our own comparison of both ends finds, for each model. */
+  async integrity(): Promise<readonly IntegrityResult[]> {
+    return (await runIntegrityJob(this.system, this.destinationId)).data_integrity_results;
   }
 
   /** What ought to be at the destination and what is there, for each model. */
