@@ -74,7 +74,7 @@ test('windows are told one by one, gaps between them left out, and a share is th
     expect(found?.lastModified).toBe('2026-01-01 00:00:20+00');
   }
   const [here, there] = await Promise.all(
-    both.map((end) => end?.list({ windows: [whole], share: 100 }, going)),
+    both.map(async (end) => end?.list({ windows: [whole], share: 100 }, going)),
   );
   const sorted = (marks: typeof here) => marks?.map(({ key }) => Number(key[0])).toSorted();
   expect(sorted(here)).toEqual(sorted(there));
