@@ -62,7 +62,6 @@ async function makeWorld(environment: Environment): Promise<World> {
   const webhookId = await made('/webhooks', { webhook });
   const delivered = await call('POST', `/webhooks/${webhookId}/test`);
   const checks = `/destinations/${destinationId}/data-integrity`;
-  const hasChecks = operations.some(({ path }) => path.endsWith('/data-integrity/{job_id}'));
   const logs = await call('GET', '/logs');
   return {
     source_id: vendor.source.id,
@@ -73,7 +72,7 @@ async function makeWorld(environment: Environment): Promise<World> {
     transfer_id: transferId,
     webhook_id: webhookId,
     delivery_id: textAt(delivered, 'data.delivery_id'),
-    ...(hasChecks && { job_id: textAt(await call('POST', checks, {}), 'data.job.id') }),
+    job_id: textAt(await call('POST', checks, {}), 'data.job.id'),
     log_id: textAt(logs, 'data.event_logs.0.id'),
     magic_link_id: await made('/magic-links', { magic_link: { recipient_id, name: 'By link' } }),
     '/sensitive-trace-endpoints/{id}': await made('/sensitive-trace-endpoints', {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runIntegrityJob } from '../harness/integrity.ts';
 import { createSystem, type System } from '../harness/system.ts';
-import { transfer } from '../harness/transfers.ts';
+import { transfer, waitForEnd } from '../harness/transfers.ts';
 import {
   createCustomer,
   createVendor,
@@ -75,6 +76,20 @@ test('a column that is added is filled from then on', async () => {
   expect(await publish({ columns })).toEqual([]);
   const rows = await land('tax::int');
   expect(rows.map(({ tax }) => tax)).toEqual([null, 2, null, null, null, null]);
+});
+
+test('or in the old rows too, where the model asks for it', async () => {
+  await vendor.sql.query(`alter table orders add rate int default 19`);
+  columns = [...columns, column('rate', 'integer')];
+  expect(await publish({ columns, backfill_new_columns: true })).toEqual([]);
+  await transfer(system, customer.destinationId);
+  const empty = async () => {
+    const { rows } = await customer.sql.query<{ empty: number }>(
+      /*sql*/ `select count(*) filter (where rate is null)::int as empty from ${customer.table}`,
+    );
+    return rows[0]?.empty;
+  };
+  await expect.poll(empty, { timeout: 60_000 }).toBe(0);
 });
 
 test('a column that is dropped keeps its values, and new rows have none', async () => {
@@ -162,6 +177,24 @@ test('a row that moves to another tenant arrives there, and leaves with the next
   expect(idsOf(await land('total'))).toContain(5);
   await transfer(system, customer.destinationId, { full_refresh: true });
   expect(idsOf(await land('total'))).toEqual([1, 2, 3, 4, 6, 7, 8]);
+});
+
+test('a row that the customer edited by hand is found by an integrity job, and repaired', async () => {
+  await customer.sql.query(/*sql*/ `update ${customer.table} set total = -5 where id = 4`);
+  const { destinationId } = customer;
+  const job = await runIntegrityJob(system, destinationId);
+  expect(job.data_integrity_results).toMatchObject([
+    { is_healthy: false, total_rows_incorrect: 1, total_rows_missing: 0, total_rows_orphaned: 0 },
+  ]);
+  const path = `/destinations/${destinationId}/data-integrity/${job.id}/repair`;
+  const repair = await system.api<{ transfer_ids: string[] }>('POST', path, {});
+  for (const id of repair.transfer_ids) await waitForEnd(system, id);
+  const again = await runIntegrityJob(system, destinationId);
+  expect(again.data_integrity_results).toMatchObject([{ is_healthy: true }]);
+  const { rows } = await customer.sql.query(
+    /*sql*/ `select total::int from ${customer.table} where id = 4`,
+  );
+  expect(rows).toEqual([{ total: 4 }]);
 });
 
 test('the tenant of a recipient is fixed while it has a destination', async () => {
