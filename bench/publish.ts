@@ -4,13 +4,18 @@ import { connectionBlock } from '../bin/demo-setup.ts';
 import { shapes, tenantId, type Shape } from './source-rows.ts';
 import type { Workbench } from './workbench.ts';
 
-/** Source, models and recipient through the API. @returns what adds one destination more */
+/**
+ * Source, models and recipient through the API; nothing runs by itself, also not about midnight. @returns what adds
+ * one destination more
+ */
 export async function publish(api: ApiClient, cast: Cast): Promise<Workbench['addDestination']> {
   const source = {
     name: 'bench',
     vendor: 'postgres',
     postgres: connectionBlock(cast.vendor, 'public'),
   };
+  const settings = { automatic_transfers: false };
+  await api.call({ method: 'PATCH', path: '/settings', body: { settings }, part: 'settings' });
   await api.call({ method: 'POST', path: '/sources', body: { source }, part: 'source' });
   for (const shape of shapes) {
     const body = { model: modelOf(shape) };

@@ -25,7 +25,7 @@ let vendor: Vendor;
 let customer: Customer;
 
 beforeAll(async () => {
-  system = await createSystem();
+  system = await createSystem({ hasSchedules: true });
   vendor = await createVendor(system);
   await fill(vendor.sql, 'north', { rows: 50 });
   customer = await createCustomer(system, { vendor, tenant: 'north' });

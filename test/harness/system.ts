@@ -15,7 +15,8 @@ import { connectors } from '../../connectors/registry.ts';
 import { usualMachineTypes } from '../../domain/machine-type.ts';
 import { createKeyPool } from '../../lib/key-pair.ts';
 import { createApiKey } from '../../db/api-keys.ts';
-import type { Environment } from '../../domain/statuses.ts';
+import { environmentSettings } from '../../db/settings-schema.ts';
+import { environments, type Environment } from '../../domain/statuses.ts';
 import type { Metadata } from './metadata.ts';
 import { createMetadata, testSealer } from './metadata.ts';
 import type { TestTemporal } from './temporal.ts';
@@ -34,6 +35,8 @@ export interface SystemOptions {
   readonly worker?: 'here' | 'none';
   /** Of every source, in place of its own: 0 leaves the fence alone to find what commits late. */
   readonly lookbackSeconds?: number;
+  /** Whether destinations have schedules. Without them a run about midnight meets no transfer but its own. */
+  readonly hasSchedules?: boolean;
 }
 
 export interface Answer<T> {
@@ -96,6 +99,7 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
     pendingMigrations: async () => [],
   });
   const keys = await createKeys(metadata);
+  if (options.hasSchedules !== true) await stopSchedules(metadata);
   const { prod, staging } = keys;
   const ask = async <T>(request: ApiRequest): Promise<Answer<T>> => {
     const { method, path, body, headers, environment } = request;
@@ -139,6 +143,11 @@ export async function createSystem(options: SystemOptions = {}): Promise<System>
       await metadata[Symbol.asyncDispose]();
     },
   };
+}
+
+async function stopSchedules({ db }: Metadata): Promise<void> {
+  const rows = environments.map((environment) => ({ environment, automaticTransfers: false }));
+  await db.insert(environmentSettings).values(rows);
 }
 
 async function createKeys({ db }: Metadata): Promise<Record<Environment, string>> {
