@@ -79,7 +79,12 @@ async function fire(): Promise<string> {
 
 const scheduled = () =>
   system.metadata.db
-    .select({ id: transfers.id, status: transfers.status, actorType: transfers.actorType })
+    .select({
+      id: transfers.id,
+      status: transfers.status,
+      actorType: transfers.actorType,
+      actorId: transfers.actorId,
+    })
     .from(transfers)
     .where(
       sql`${transfers.destinationId} = ${customer.destinationId} and ${transfers.trigger} = 'schedule'`,
