@@ -5,8 +5,8 @@ import { shapes, tenantId, type Shape } from './source-rows.ts';
 import type { Workbench } from './workbench.ts';
 
 /**
- * Source, models and recipient through the API; nothing runs by itself, also not about midnight. @returns what adds
- * one destination more
+ * Source, models and recipient through the API; nothing runs by itself, also not about midnight.
+ * @returns what adds one destination more
  */
 export async function publish(api: ApiClient, cast: Cast): Promise<Workbench['addDestination']> {
   const source = {
