@@ -1,5 +1,6 @@
 import type { Batch, Destination, Load, Source } from '../connectors/connector.ts';
 import { getModelRun, type ModelRun } from '../db/model-runs.ts';
+import { Failure } from '../domain/failure.ts';
 import { sharedTableOf, type SharedTable } from '../domain/model.ts';
 import { afterSlice, type SliceEnd } from '../domain/plan.ts';
 import type { SliceResult, StepRef } from '../domain/steps.ts';
@@ -64,7 +65,7 @@ async function move(slice: Slice): Promise<SliceResult> {
     statements += 1;
     const place = hasRows ? pass.part.upTo : await findRest(source, { request, pass, signal });
     if (place === undefined) break;
-    if (hasRows) load = await open();
+    if (hasRows) load = goingOn(await open());
     pass = await openPass(source, { run, table, load }, place);
     moved = await movePart(slice, { load, pass, counter });
   }
@@ -73,6 +74,13 @@ async function move(slice: Slice): Promise<SliceResult> {
     return { ...counter.total, fence: pass.fence.at, next: 'done' };
   }
   return await endSlice(slice, { load, pass, counter, statements, isExhausted: moved.isExhausted });
+}
+
+/** What was written before this part is behind its cursor, unless the destination was put back. */
+function goingOn(load: Load): Load {
+  if (load.progress.resumeAfter !== undefined) return load;
+  const sentence = 'The destination does not know the load any more, as after it was put back.';
+  throw new Failure('destination_busy', sentence);
 }
 
 interface OpenPart {

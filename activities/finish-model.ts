@@ -41,7 +41,8 @@ async function openToPublish(
       const applied = appliedAfter(record?.appliedTable, landed);
       await destination.apply({ modelId: run.modelId, table: applied, steps });
     }
-    const plan = loadPlanOf(run, table, { step, attempt: deps.attempt });
+    const rank = { step, attempt: deps.attempt };
+    const plan = { ...loadPlanOf(run, table, rank), isWhole: true };
     return destination.open(plan, watch.signal);
   };
   return await watch.guard(open());

@@ -38,6 +38,7 @@ export function loadPlanOf(
     fence: plan.fence.at,
     continues: plan.decision.continues,
     movesWatermark: movesWatermark(plan.decision),
+    isWhole: false,
     encoding: plan.encoding,
     epoch: { startedAtMicros: run.startedAtMicros, ...rank },
   };

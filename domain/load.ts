@@ -119,6 +119,11 @@ export interface LoadPlan {
   readonly continues: boolean;
   /** An increment: each batch moves the watermark, so that the next one goes on where this one failed. */
   readonly movesWatermark: boolean;
+  /**
+   * All its rows have been written: where the destination does not know the load any more, as after it was
+   * put back to an older copy, it is not begun anew, to publish nothing.
+   */
+  readonly isWhole: boolean;
   readonly encoding: Encoding;
   readonly epoch: Epoch;
 }

@@ -182,6 +182,7 @@ function loadPlanOf({ route, transfer, transferId }: Run, plan: Plan, rank: Rank
     fence: plan.fence.at,
     continues: plan.decision.continues,
     movesWatermark: movesWatermark(plan.decision),
+    isWhole: false,
     encoding: 'copy_text',
     epoch: { startedAtMicros: transfer.startedAtMicros, ...rank },
   };
@@ -258,7 +259,7 @@ async function moveRows({ route, transfer }: Run, slice: Slice): Promise<boolean
 
 async function publish(run: Run, plan: Plan, rank: Rank): Promise<Receipt> {
   await using destination = await openDestination(run.route);
-  const load = await destination.open(loadPlanOf(run, plan, rank), going);
+  const load = await destination.open({ ...loadPlanOf(run, plan, rank), isWhole: true }, going);
   return await finish(plan, load, load.progress.fence);
 }
 

@@ -79,6 +79,7 @@ function chooseState(
   const { hiddenTable } = unfinished ?? {};
   const isWhole = hiddenTable === undefined || draft.tables.has(hiddenTable);
   if (isWanted && isWhole) return { ...stored, unfinished: goOn(unfinished, plan) };
+  if (plan.isWhole && !isWanted) throw lostCopy(plan.table.name);
   if (hiddenTable !== undefined) draft.tables.delete(hiddenTable);
   const lostInStep = isWanted ? plan.epoch.step : undefined;
   return { ...stored, unfinished: { ...begin(draft, stored, { plan, now }), lostInStep } };
@@ -170,4 +171,11 @@ function copyGone(): Failure {
 
 export function fenced(): Failure {
   return new Failure('fenced', 'A newer attempt has taken over this load.');
+}
+
+export function lostCopy(table: string): Failure {
+  const message =
+    `The unfinished copy of table ${table} at the destination was changed by somebody else. ` +
+    'It is loaded anew by the next transfer.';
+  return new Failure('schema_conflict', message);
 }

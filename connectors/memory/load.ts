@@ -8,7 +8,14 @@ import { watermarkAfterBatch } from '../../domain/plan.ts';
 import { parseCopyTextRows } from '../../formats/copy-text.ts';
 import { must } from '../../lib/must.ts';
 import type { Batch, Load, LoadClose, Receipt } from '../connector.ts';
-import { fenced, isLoadOf, progressOf, type LoadState, type StoredLoad } from './load-state.ts';
+import {
+  fenced,
+  isLoadOf,
+  lostCopy,
+  progressOf,
+  type LoadState,
+  type StoredLoad,
+} from './load-state.ts';
 import { attemptColumn, keepLastAttempt, mergeRows, publishRange } from './rows.ts';
 import { recordStatus } from './status-table.ts';
 import { changeRows, tableOf, type Draft, type MemoryStore, type Row } from './store.ts';
@@ -213,13 +220,6 @@ interface LoadEnd {
 
 function checkGoing(signal: AbortSignal): void {
   if (signal.aborted) throw new Failure('cancelled', 'The transfer was cancelled.');
-}
-
-function lostCopy(table: string): Failure {
-  const message =
-    `The unfinished copy of table ${table} at the destination was changed by somebody else. ` +
-    'It is loaded anew by the next transfer.';
-  return new Failure('schema_conflict', message);
 }
 
 /** Rows of a replace pile up unseen, each marked with the attempt that read it. */

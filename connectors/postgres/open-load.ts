@@ -7,7 +7,7 @@ import { FinishedLoad, MergeLoad } from './merge-load.ts';
 import { isFinished, isSameLoad, progressOf, type LoadRow } from './record.ts';
 import { ReplaceLoad } from './replace-load.ts';
 import type { Session } from './session.ts';
-import { isIntact, stagingOf } from './staging.ts';
+import { isIntact, lostCopy, stagingOf } from './staging.ts';
 import { ensureTables, hasRelation } from './tables.ts';
 
 /** Shows the epoch first, by itself; only then is anything waited for that an earlier attempt may hold. */
@@ -25,6 +25,7 @@ export async function openLoad(session: Session, schema: string, plan: LoadPlan)
       : await beginLoad(opening, row);
     return new MergeLoad(checkpoint, schema, opened);
   }
+  if (plan.isWhole && !isUnderWay(row, plan)) throw lostCopy(plan.table.name);
   const opened = isUnderWay(row, plan)
     ? await goOnReplacing(opening, row)
     : await beginLoad(opening, row);

@@ -233,6 +233,19 @@ export function describeReplacing(system: () => ConnectorUnderTest): void {
   });
 
   describe('publishing', () => {
+    test('of a load that the destination does not know any more publishes nothing', async () => {
+      const rig = await createRig();
+      await rig.seed([row(1, 1, 'a')]);
+      await rig.land(replace);
+      // Put back to before the refresh was begun, once all its rows had been written.
+      await using destination = await rig.openDestination();
+      const plan = rig.plan({ ...replace, ...laterTransfer(), isWhole: true });
+      await expect(destination.open(plan, going)).rejects.toMatchObject({
+        kind: 'schema_conflict',
+      });
+      expect(await rig.notes()).toEqual(['1 a']);
+    });
+
     test('may be asked for again, by the same attempt and by the next', async () => {
       for (const isRefresh of [false, true]) {
         const rig = await createRig();

@@ -179,6 +179,7 @@ export class Rig {
       fence: fenceAt,
       continues: false,
       movesWatermark: false,
+      isWhole: false,
       encoding: 'copy_text',
       epoch: epoch(1),
       ...changed,

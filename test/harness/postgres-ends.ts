@@ -146,6 +146,7 @@ export class Ends implements AsyncDisposable {
       fence: '2026-06-01 00:00:00+00',
       continues: false,
       movesWatermark: false,
+      isWhole: false,
       encoding: 'copy_text_messages',
       epoch: { startedAtMicros: 1, step: 1, attempt: 1 },
       ...changed,
