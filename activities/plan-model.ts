@@ -93,7 +93,7 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
     tableExists: live !== undefined,
     ownerIsGone: await isOwnerGone(deps, run, record),
   };
-  const unstamped = await lookForUnstamped(source, { run, table, read });
+  const unstamped = await lookForUnstamped(deps, { source, run, table, read });
   const decision = planLoad(request);
   const { windowSeconds: seconds } = table;
   if (seconds !== undefined && table.queryTemplate !== undefined) {
@@ -113,18 +113,31 @@ async function makePlan(deps: StepDeps, planning: Planning): Promise<StoredPlan>
   return plan;
 }
 
+/** Without its index the source would search for long, and planning must not wait for a mere count. */
+const countMs = 5000;
+/** Where it decides whether anything may move at all. */
+const refusalMs = 60_000;
+
 /** A line for the log where rows are left out. @throws Failure `source_mismatch` where they are refused */
 async function lookForUnstamped(
-  source: Source,
-  { run, table, read }: Pick<Planning, 'run' | 'table'> & { read: SharedTable },
+  deps: StepDeps,
+  look: Pick<Planning, 'run' | 'table'> & { source: Source; read: SharedTable },
 ): Promise<string[]> {
+  const { source, run, table, read } = look;
   if (!countsUnstamped(table)) return [];
   const { relation, lastModified, tenantColumn } = read;
   const tenant = { column: tenantColumn, id: run.tenantId };
   const max = unstampedRowsMax + 1;
-  const counted = await source.countUnstamped({ relation, lastModified, tenant, max });
-  const line = judgeUnstamped(table, counted);
-  return line === undefined ? [] : [line];
+  const patience = AbortSignal.timeout(table.refusesUnstamped ? refusalMs : countMs);
+  const signal = AbortSignal.any([deps.signal, patience]);
+  try {
+    const counted = await source.countUnstamped({ relation, lastModified, tenant, max }, signal);
+    const line = judgeUnstamped(table, counted);
+    return line === undefined ? [] : [line];
+  } catch (error) {
+    if (!patience.aborted || table.refusesUnstamped) throw error;
+    return [`${run.modelName}: rows without a last-modified value could not be counted in time.`];
+  }
 }
 
 /** What a query yields does not depend on its bounds. */

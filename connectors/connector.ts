@@ -131,7 +131,7 @@ export interface Source extends AsyncDisposable {
   /** The statement of a read and, where asked, the server's plan for it. Reads no row. */
   explain(request: ReadRequest, options: { withPlan: boolean }): Promise<ShownRead>;
   /** The tenant's rows without a last-modified value, which no window has. Stops counting at `max`. */
-  countUnstamped(rows: UnstampedRows): Promise<number>;
+  countUnstamped(rows: UnstampedRows, signal: AbortSignal): Promise<number>;
   /**
    * How some rows look, `sampleRowsMax` at most: columns and counts, never a value.
    * @throws Failure `source_busy` where they do not come within 15 s

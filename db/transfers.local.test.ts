@@ -356,8 +356,9 @@ test('the log says once why a model failed', async () => {
   const { transferId } = await submit(vendor);
   const error = toErrorObject(new Failure('source_mismatch', 'There is no table.'));
   const outcomes = new Map([[vendor.model.id, { status: 'ERROR' as const, error }]]);
-  expect(await closeModels(db, transferId, outcomes)).toEqual(['ERROR']);
-  expect(await closeModels(db, transferId, outcomes)).toEqual(['ERROR']);
+  const ended = [{ status: 'ERROR', hasWindows: false }];
+  expect(await closeModels(db, transferId, outcomes)).toEqual(ended);
+  expect(await closeModels(db, transferId, outcomes)).toEqual(ended);
   const log = (await readLogs(db, { transferIds: [transferId] })).get(transferId) ?? '';
   const line = `${vendor.model.name}: failed (WBL-QRYX). There is no table.`;
   expect(log.split(line)).toHaveLength(2);

@@ -126,8 +126,9 @@ class FaultySource implements Source {
     return this.faults.run('source.sample', () => this.source.sample(ask));
   }
 
-  countUnstamped(rows: UnstampedRows): Promise<number> {
-    return this.faults.run('source.countUnstamped', () => this.source.countUnstamped(rows));
+  countUnstamped(rows: UnstampedRows, signal: AbortSignal): Promise<number> {
+    const count = () => this.source.countUnstamped(rows, signal);
+    return this.faults.run('source.countUnstamped', count);
   }
 
   explain(request: ReadRequest, options: { withPlan: boolean }): Promise<ShownRead> {

@@ -85,8 +85,11 @@ class PostgresSource implements Source {
     return sampleRows(await this.session.get(), table, ask);
   }
 
-  async countUnstamped(rows: UnstampedRows): Promise<number> {
-    return countUnstamped(await this.session.get(), await this.find(rows.relation), rows);
+  async countUnstamped(rows: UnstampedRows, signal: AbortSignal): Promise<number> {
+    const table = await this.find(rows.relation);
+    const session = await this.session.get();
+    using _ = session.stopOn(signal);
+    return await countUnstamped(session, table, rows);
   }
 
   async fence(table: SharedTable, previous: InstantText | undefined): Promise<Fence> {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Batch, ReadRequest } from '../../connectors/connector.ts';
 import { compareInstants } from '../../domain/instant.ts';
 import { parseCopyTextRows } from '../../formats/copy-text.ts';
-import { minute, Rig, row, tenant, type ConnectorUnderTest, type TextRow } from './rig.ts';
+import { going, minute, Rig, row, tenant, type ConnectorUnderTest, type TextRow } from './rig.ts';
 
 const idOf = (fields: readonly (string | null)[]) => fields[1];
 
@@ -107,7 +107,8 @@ export function describeReading(system: () => ConnectorUnderTest): void {
       const rig = await Rig.create(system());
       await using source = await rig.openSource();
       const { relation, tenant, lastModified } = rig.request();
-      const count = (max: number) => source.countUnstamped({ relation, tenant, lastModified, max });
+      const count = (max: number) =>
+        source.countUnstamped({ relation, tenant, lastModified, max }, going);
       await rig.seed([row(1, 1)]);
       expect(await count(9)).toBe(0);
       const unstamped = [5, 6, 7].map((id) => ({ ...row(id, 0), changed: null }));

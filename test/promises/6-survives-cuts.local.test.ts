@@ -132,7 +132,8 @@ describe.concurrent.for(ways)('a connection to the source that %s', patient, (wa
   test('while it waits for a lock', async ({ expect }) => {
     await using world = await createWorld('source');
     const reach = await lockIn(world.vendor, 'orders');
-    await check(world, { way, kind, reach }, { expect });
+    // Planning meets the lock first: it gives up counting rows without a stamp, and logs in anew.
+    await check(world, { way, kind: 'source_unreachable', reach }, { expect });
   });
 });
 

@@ -89,14 +89,14 @@ async function createChanged(): Promise<World> {
 interface Refusal {
   readonly kind: string;
   /** Resolves when the server has refused, or is about to. */
-  readonly refuse: () => Promise<unknown>;
+  readonly refuse: (transferId: string) => Promise<unknown>;
   readonly relent?: () => Promise<unknown>;
 }
 
 /** Sees a transfer meet the refusal, and end well without help once that is over. */
 async function check(world: World, { kind, refuse, relent }: Refusal, expect: ExpectStatic) {
   const id = await submit(system, world.customer.destinationId);
-  await refuse();
+  await refuse(id);
   await expect.poll(() => failuresMet(system, id).map((met) => met.kind), soon).toContain(kind);
   await relent?.();
   expect(await waitForEnd(system, id)).toMatchObject({ status: 'SUCCESS' });
@@ -122,13 +122,21 @@ describe.concurrent('a transfer survives', patient, () => {
     const gate = end === 'source' ? sourceGate : destinationGate;
     const { sql } = end === 'source' ? vendor : customer;
     await gate.close();
-    const refuse = async () => {
-      await gate.reached();
+    const strike = async () => {
       await sql.query(
         /*sql*/ `select ${does}(pid) from pg_stat_activity
           where datname = current_database() and application_name = $1`,
         [ends[end]],
       );
+    };
+    // Planning reads ahead, and lets go of more than a few rows: nobody is there to meet its end.
+    const refuse = async (id: string) => {
+      await gate.reached();
+      const meet = async () => {
+        await strike();
+        return failuresMet(system, id).length;
+      };
+      await expect.poll(meet, soon).toBeGreaterThan(0);
       await gate.open();
     };
     await check(world, { kind: `${end}_${kind}`, refuse }, expect);

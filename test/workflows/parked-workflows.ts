@@ -113,7 +113,8 @@ export const parkings: readonly Parking[] = [
           return replace;
         },
       },
-      park: (stage) => ended(stage, ['orders', 'invoices']),
+      // What could not be planned has no workflow of its own.
+      park: (stage) => ended(stage, ['invoices']),
     }),
   },
   {
