@@ -194,7 +194,7 @@ async function submitRepairs(c: Context<AppEnv>, job: IntegrityJobRecord): Promi
     for (const { after, upTo } of repairWindows(result?.partitions ?? [], windowsMax)) {
       const { transferId } = await submitTransfer(deps.db, {
         ...{ environment, destinationId, actor, requestId },
-        trigger: 'backfill',
+        trigger: 'manual',
         models: [modelName],
         startWindowAt: after,
         endWindowAt: upTo,
