@@ -9,6 +9,7 @@ import { Failure } from '../domain/failure.ts';
 import {
   differenceOf,
   differences,
+  keyText,
   narrow,
   nextWindows,
   shareOf,
@@ -22,10 +23,12 @@ import {
 import type { LoadRecord, Window } from '../domain/load.ts';
 import { loadIdentityOf } from '../domain/load-identity.ts';
 import { sharedTableOf, type SharedTable } from '../domain/model.ts';
-import { tableForRead } from '../domain/source-query.ts';
+import { tableForRead, wholeRead } from '../domain/source-query.ts';
 import type { IntegrityModelRef } from '../domain/steps.ts';
+import { must } from '../lib/must.ts';
 import type { StepDeps } from './deps.ts';
 import { openDestination, openSource } from './ends.ts';
+import { ownerOf } from './load-plan.ts';
 
 /** So many rows of the partitions that differ are compared one by one, of more only a share. */
 const rowsMax = 200_000;
@@ -81,7 +84,7 @@ async function landedOf(run: ComparisonRun, destination: Destination) {
   }
   const { sourceId, tenantId } = run;
   const isSame = record.loadIdentity === loadIdentityOf({ sourceId, table: model, tenantId });
-  if (!isSame || record.owner !== `${run.environment}/${run.destinationId}`) {
+  if (!isSame || record.owner !== ownerOf(run)) {
     const sentence = `What is there of ${run.modelName} is a copy of something else. Run a transfer first.`;
     throw new Failure('conflict', sentence);
   }
@@ -89,9 +92,6 @@ async function landedOf(run: ComparisonRun, destination: Destination) {
   const columns = model.columns.filter(({ nameInDestination }) => hasLanded.has(nameInDestination));
   return { record, table: { ...model, columns } };
 }
-
-/** What a query yields does not depend on its bounds. */
-const wholeRead = { window: { after: undefined, upTo: undefined }, watermark: undefined };
 
 /** Both ends hash their rows in windows, and those that differ are cut until they are small. */
 async function partition({ deps, run, sides }: Work): Promise<Comparison> {
@@ -103,22 +103,16 @@ async function partition({ deps, run, sides }: Work): Promise<Comparison> {
       sides.source.digest(windows, deps.signal),
       sides.destination.digest(windows, deps.signal),
     ]);
-    const asked = windows.map((window, index) => pair(window, source[index], destination[index]));
+    const asked = windows.map((window, index) => ({
+      window,
+      source: must(source[index], 'a digest of the source'),
+      destination: must(destination[index], 'a digest of the destination'),
+    }));
     comparison = narrow(comparison ?? { open: [], leaves: [], level: 0 }, asked);
     await keepComparison(deps.db, run, comparison);
     deps.beat({ level: comparison.level, open: comparison.open.length });
   }
   return comparison;
-}
-
-const nothing = { rows: 0, hash: '0', least: undefined, greatest: undefined };
-
-function pair(
-  window: Window,
-  source: Partition['source'] = nothing,
-  destination: Partition['destination'] = nothing,
-): Partition {
-  return { window, source, destination };
 }
 
 async function compareRows(work: Work, leaves: readonly Partition[]): Promise<ComparisonResult> {
@@ -130,10 +124,8 @@ async function compareRows(work: Work, leaves: readonly Partition[]): Promise<Co
     isAny ? sides.source.list({ windows, share }, deps.signal) : [],
     isAny ? sides.destination.list({ windows, share }, deps.signal) : [],
   ]);
-  const listed = new Set([...source, ...destination].map(({ key }) => JSON.stringify(key)));
-  const samples = run.sampleKeys
-    .map((key) => [key])
-    .filter((key) => !listed.has(JSON.stringify(key)));
+  const listed = new Set([...source, ...destination].map(({ key }) => keyText(key)));
+  const samples = run.sampleKeys.map((key) => [key]).filter((key) => !listed.has(keyText(key)));
   const keys = [...suspects(source, destination), ...samples];
   const counts = Object.fromEntries(differences.map((one) => [one, 0])) as Record<
     Difference,
@@ -168,14 +160,14 @@ async function judge(
   const there = byKey(await sides.destination.find(keys, deps.signal));
   const here = byKey(await sides.source.find(keys, deps.signal));
   return keys.flatMap((key): Judged[] => {
-    const [source, destination] = [here, there].map((rows) => rows.get(JSON.stringify(key)));
+    const [source, destination] = [here, there].map((rows) => rows.get(keyText(key)));
     const difference = differenceOf({ source, destination }, landedBelow);
     return difference === undefined ? [] : [{ difference, destination }];
   });
 }
 
 function byKey(rows: readonly ComparedRow[]): Map<string, ComparedRow> {
-  return new Map(rows.map((row) => [JSON.stringify(row.key), row]));
+  return new Map(rows.map((row) => [keyText(row.key), row]));
 }
 
 async function removeOrphans(work: Work, judged: readonly Judged[]): Promise<number> {
@@ -184,7 +176,7 @@ async function removeOrphans(work: Work, judged: readonly Judged[]): Promise<num
     one.difference === 'orphaned' && one.destination !== undefined ? [one.destination] : [],
   );
   if (rows.length === 0) return 0;
-  const owner = `${run.environment}/${run.destinationId}`;
-  const removal: Removal = { modelId: run.modelId, owner, epoch: record.epoch, table, rows };
+  const { modelId } = run;
+  const removal: Removal = { modelId, owner: ownerOf(run), epoch: record.epoch, table, rows };
   return (await destination.remove?.(removal, deps.signal)) ?? 0;
 }

@@ -6,7 +6,10 @@ import type { SharedTable } from '../domain/model.ts';
 import { movesWatermark, type StoredPlan } from '../domain/plan.ts';
 
 /** Who made a table, as its destination remembers it. */
-export function ownerOf({ environment, destinationId }: ModelRun): string {
+export function ownerOf({
+  environment,
+  destinationId,
+}: Pick<ModelRun, 'environment' | 'destinationId'>): string {
   return `${environment}/${destinationId}`;
 }
 

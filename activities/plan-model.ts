@@ -13,7 +13,7 @@ import type { LoadRecord } from '../domain/load.ts';
 import { loadIdentityOf } from '../domain/load-identity.ts';
 import { sharedTableOf, type SharedTable } from '../domain/model.ts';
 import { planLoad, type PlanRequest, type StoredPlan } from '../domain/plan.ts';
-import { tableForRead } from '../domain/source-query.ts';
+import { tableForRead, wholeRead } from '../domain/source-query.ts';
 import { checkWindowCount } from '../domain/split-window.ts';
 import { laterBound } from '../domain/start-bound.ts';
 import { environments } from '../domain/statuses.ts';
@@ -139,9 +139,6 @@ async function lookForUnstamped(
     return [`${run.modelName}: rows without a last-modified value could not be counted in time.`];
   }
 }
-
-/** What a query yields does not depend on its bounds. */
-const wholeRead = { window: { after: undefined, upTo: undefined }, watermark: undefined };
 
 /** The owner's text comes from the customer's database: it only ever selects a row of ours. */
 async function isOwnerGone(

@@ -133,15 +133,20 @@ export function differenceOf(
   return hasLanded ? 'incorrect' : 'stale';
 }
 
+/** A key as one text, to look it up by. */
+export function keyText(key: readonly string[]): string {
+  return JSON.stringify(key);
+}
+
 /** Keys that one end has and the other has not, or has with other values. */
 export function suspects(
   source: readonly RowMark[],
   destination: readonly RowMark[],
 ): (readonly string[])[] {
-  const there = new Map(destination.map((row) => [JSON.stringify(row.key), row]));
+  const there = new Map(destination.map((row) => [keyText(row.key), row]));
   const found: (readonly string[])[] = [];
   for (const { key, hash } of source) {
-    const text = JSON.stringify(key);
+    const text = keyText(key);
     if (there.get(text)?.hash !== hash) found.push(key);
     there.delete(text);
   }

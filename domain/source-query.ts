@@ -187,6 +187,12 @@ export interface QueryAsk {
   readonly watermark: InstantText | undefined;
 }
 
+/** Where no statement reads rows yet: what columns a query yields does not depend on its bounds. */
+export const wholeRead = {
+  window: { after: undefined, upTo: undefined },
+  watermark: undefined,
+} as const;
+
 /**
  * The table with its query for one statement; a table without a query stays as it is. The bounds only widen
  * what the query yields: the reading statement applies its own, exact ones on top.

@@ -7,9 +7,9 @@ import { must } from '../../lib/must.ts';
 import type { ComparedRows, ListRequest, Tenant } from '../connector.ts';
 import { checkedColumn, type CatalogTable } from './catalog.ts';
 import type { LazySession } from './lazy-session.ts';
-import { tenantConditions } from './read-statement.ts';
-import type { Session } from './session.ts';
-import { qualified, quote, setSettings } from './sql.ts';
+import { beginRead, checkTenant } from './read.ts';
+import { tenantCastOf, tenantConditions, type ReadStatement } from './read-statement.ts';
+import { qualified, quote } from './sql.ts';
 import { landedTypes, readExpression } from './type-table.ts';
 import { lookupSettings } from './writing.ts';
 
@@ -17,8 +17,8 @@ import { lookupSettings } from './writing.ts';
 interface Rows {
   readonly from: string;
   readonly conditions: readonly string[];
-  /** What the conditions look at. */
-  readonly settings: ReadonlyMap<string, string>;
+  /** Of a source: what the conditions look at, and whether the tenant is a value of its column. */
+  readonly tenant?: Pick<ReadStatement, 'settings' | 'tenantCast'>;
   readonly lastModified: string;
   readonly key: readonly KeyColumn[];
   /** All compared columns in wire order, such that both ends print a value alike. */
@@ -43,7 +43,7 @@ export function sourceRows(table: CatalogTable, model: SharedTable, tenant: Tena
   return {
     from: `${table.sqlName} q`,
     conditions: tenantConditions(table, tenant, settings),
-    settings,
+    tenant: { settings, tenantCast: tenantCastOf(table, tenant) },
     lastModified: `(${shown(model.lastModified)})::pg_catalog.timestamptz`,
     key: model.key.map((column) => ({
       name: `q.${quote(column.nameInSource)}`,
@@ -59,7 +59,6 @@ export function landedRows(schema: string, model: SharedTable): Rows {
   return {
     from: `${qualified(schema, model.destinationTable)} q`,
     conditions: [],
-    settings: new Map(),
     lastModified: `${name(model.lastModified)}::pg_catalog.timestamptz`,
     key: model.key.map((column) => ({
       name: name(column),
@@ -132,14 +131,11 @@ export class PostgresComparedRows implements ComparedRows {
 
   async find(keys: readonly (readonly string[])[], signal: AbortSignal): Promise<ComparedRow[]> {
     const { key, columns, lastModified, from } = this.rows;
-    const wanted = key.map((_, index) => `$${index + 1}::text[]`).join(', ');
-    const names = key.map((_, index) => `k${index}`).join(', ');
-    const isWanted = key.map(({ name, cast }, index) => `${name} = w.k${index}::${cast}`);
+    const { list, isListed } = keyList(key);
     return await this.query<ComparedRow>(
       /*sql*/ `select ${this.keyText()} as key, ${hashOf(columns)} as hash, ${lastModified} as "lastModified"
-        from unnest(${wanted}) as w (${names}) join ${from} on ${isWanted.join(' and ')}
-        where ${this.conditions().join(' and ')}`,
-      key.map((_, index) => keys.map((one) => must(one[index], 'a key value'))),
+        from ${list} join ${from} on ${isListed} where ${this.conditions().join(' and ')}`,
+      keyArrays(keys, key.length),
       { signal, settings: [...settings, ...lookupSettings] },
     );
   }
@@ -169,28 +165,39 @@ export class PostgresComparedRows implements ComparedRows {
     values: readonly unknown[],
     how: { signal: AbortSignal; settings: readonly string[] },
   ): Promise<Row[]> {
-    const session: Session = await this.session.get();
+    const session = await this.session.get();
     using _ = session.stopOn(how.signal);
-    const names = [...this.rows.settings.keys()];
+    const { tenant } = this.rows;
     const work = async () => {
-      if (names.length > 0)
-        await session.rows(setSettings(names), [...this.rows.settings.values()]);
+      if (tenant !== undefined) await checkTenant(session, tenant);
       return await session.rows<Row>(text, values);
     };
-    return await session.transaction(work, {
-      begin: 'begin transaction isolation level read committed read only',
-      settings: how.settings,
-    });
+    return await session.transaction(work, { begin: beginRead, settings: how.settings });
   }
 }
 
 /** Deletes rows by their keys and, as the last parameter, the hashes that they still have to have. */
 export function removeStatement({ from, key, columns }: Rows): string {
-  const wanted = [...key, 'hash'].map((_, index) => `$${index + 1}::text[]`).join(', ');
-  const names = key.map((_, index) => `k${index}`).join(', ');
-  const isWanted = key.map(({ name, cast }, index) => `${name} = w.k${index}::${cast}`);
-  return /*sql*/ `delete from ${from} using unnest(${wanted}) as w (${names}, hash)
-    where ${isWanted.join(' and ')} and ${hashOf(columns)} = w.hash`;
+  const { list, isListed } = keyList(key, ['hash']);
+  return /*sql*/ `delete from ${from} using ${list} where ${isListed} and ${hashOf(columns)} = w.hash`;
+}
+
+/** Keys as a list of parameters, an array for each of their columns and for each of `more`. */
+function keyList(key: readonly KeyColumn[], more: readonly string[] = []) {
+  const names = [...key.map((_, index) => `k${index}`), ...more];
+  const arrays = names.map((_, index) => `$${index + 1}::text[]`);
+  const isListed = key.map(({ name, cast }, index) => `${name} = w.k${index}::${cast}`);
+  return {
+    list: `unnest(${arrays.join(', ')}) as w (${names.join(', ')})`,
+    isListed: isListed.join(' and '),
+  };
+}
+
+/** The parameters for such a list of keys that have so many columns. */
+export function keyArrays(keys: readonly (readonly string[])[], columns: number): string[][] {
+  return Array.from({ length: columns }, (_, index) =>
+    keys.map((key) => must(key[index], 'a key value')),
+  );
 }
 
 interface DigestRow {

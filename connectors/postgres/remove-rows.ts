@@ -1,8 +1,7 @@
 import { compareEpochs } from '../../domain/epoch.ts';
 import { Failure } from '../../domain/failure.ts';
-import { must } from '../../lib/must.ts';
 import type { Removal } from '../connector.ts';
-import { landedRows, removeStatement } from './compared-rows.ts';
+import { keyArrays, landedRows, removeStatement } from './compared-rows.ts';
 import { loadRowColumns, parseLoadRow, recordOf } from './record.ts';
 import type { Session } from './session.ts';
 import { qualified } from './sql.ts';
@@ -33,8 +32,9 @@ export async function removeRows(
         record.unfinished === undefined &&
         compareEpochs(record.epoch, epoch) === 0;
       if (!isAsItWas) throw loadedMeanwhile(table.destinationTable);
-      const keys = table.key.map((_, index) =>
-        rows.map(({ key }) => must(key[index], 'a key value')),
+      const keys = keyArrays(
+        rows.map(({ key }) => key),
+        table.key.length,
       );
       const statement = removeStatement(landedRows(schema, table));
       return await session.run(statement, [...keys, rows.map(({ hash }) => hash)]);
