@@ -1,10 +1,11 @@
 import { ringDeliveries } from '../db/notices.ts';
 import { closeModels, endTransfer } from '../db/transfer-runs.ts';
 import { appendLog } from '../db/transfer-log.ts';
-import { Failure, toErrorObject, type ErrorObject } from '../domain/failure.ts';
+import type { ErrorObject } from '../domain/failure.ts';
 import { outcomeOf, type TransferStatus } from '../domain/statuses.ts';
 import type { ModelOutcome, TransferClose } from '../domain/steps.ts';
 import type { StepDeps } from './deps.ts';
+import { notedError } from './noted-error.ts';
 import { ringNext } from './ring-next.ts';
 
 /** The final status is written only over RUNNING, so that a second run finds it written and rings again. */
@@ -30,11 +31,7 @@ export async function closeTransfer(
 
 function endOf(outcome: ModelOutcome) {
   if (outcome.status !== 'ERROR') return { status: outcome.status, error: undefined };
-  const { kind, code, message, detail } = outcome.failure;
-  return {
-    status: outcome.status,
-    error: toErrorObject(new Failure(kind, message, { code, detail })),
-  };
+  return { status: outcome.status, error: notedError(outcome.failure) };
 }
 
 function errorOf(

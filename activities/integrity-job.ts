@@ -1,7 +1,7 @@
 import { endIntegrityJob, listOpenIntegrityJobs, openIntegrityJob } from '../db/integrity-runs.ts';
-import { Failure, toErrorObject } from '../domain/failure.ts';
-import type { FailureNote, IntegrityClose } from '../domain/steps.ts';
+import type { IntegrityClose } from '../domain/steps.ts';
 import type { StepDeps } from './deps.ts';
+import { notedError } from './noted-error.ts';
 
 /** PENDING becomes RUNNING once; asked again it gives the same models. None: it was cancelled meanwhile. */
 export async function openIntegrity({ db }: StepDeps, jobId: string): Promise<string[]> {
@@ -11,12 +11,8 @@ export async function openIntegrity({ db }: StepDeps, jobId: string): Promise<st
 /** The final status is written only over one that is open, so a second run changes nothing. */
 export async function closeIntegrity({ db }: StepDeps, close: IntegrityClose): Promise<void> {
   const { jobId, failures, isCancelled } = close;
-  const errors = new Map(Object.entries(failures).map(([id, note]) => [id, errorOf(note)]));
+  const errors = new Map(Object.entries(failures).map(([id, note]) => [id, notedError(note)]));
   await endIntegrityJob(db, { jobId, errors, isCancelled });
-}
-
-function errorOf({ kind, code, message, detail }: FailureNote) {
-  return toErrorObject(new Failure(kind, message, { code, detail }));
 }
 
 /** A healthy hand-over takes less. */

@@ -5,11 +5,12 @@ import { sharedTableOf } from '../domain/model.ts';
 import type { Actor, Environment } from '../domain/statuses.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
 import type { Db } from './database.ts';
+import { freeze } from './frozen-model.ts';
 import { integrityJobs, integrityModels } from './integrity-schema.ts';
 import { keyset, pageOf, type Page, type PageRequest } from './paging.ts';
 import type { RecipientModel } from './recipient-models.ts';
 import { modelRevisions } from './schema.ts';
-import { lockDestination, resolveModels } from './submit-transfer.ts';
+import { checkWindow, lockDestination, resolveModels } from './submit-transfer.ts';
 
 export type IntegrityModelRecord = typeof integrityModels.$inferSelect;
 
@@ -34,6 +35,7 @@ export interface IntegrityRequest {
  */
 export async function submitIntegrityJob(db: Db, request: IntegrityRequest): Promise<string> {
   const { environment, destinationId, actor } = request;
+  checkWindow({ start: request.startWindowAt, end: request.endWindowAt, of: 'integrity' });
   return await db.transaction(async (tx) => {
     const asked = { environment, destinationId, models: [...request.models.keys()] };
     const destination = await lockDestination(tx, asked);
@@ -53,15 +55,11 @@ export async function submitIntegrityJob(db: Db, request: IntegrityRequest): Pro
       tenantId: destination.tenantId,
     });
     await tx.insert(integrityModels).values(
-      models.map((model, position) => ({
+      freeze(models).map((frozen) => ({
         jobId: id,
-        modelId: model.id,
-        position,
-        modelName: model.name,
-        revisionId: model.currentRevisionId,
-        sourceId: model.sourceId,
+        ...frozen,
         status: 'PENDING' as const,
-        sampleKeys: [...(request.models.get(model.name) ?? [])],
+        sampleKeys: [...(request.models.get(frozen.modelName) ?? [])],
       })),
     );
     return id;

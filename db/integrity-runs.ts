@@ -6,6 +6,7 @@ import type { ModelDefinition } from '../domain/model.ts';
 import type { Environment, ModelStatus } from '../domain/statuses.ts';
 import type { IntegrityModelRef } from '../domain/steps.ts';
 import type { Db } from './database.ts';
+import { currentConnection, currentEnds } from './frozen-model.ts';
 import { integrityJobs, integrityModels } from './integrity-schema.ts';
 import { modelRevisions, modelStates, sources } from './schema.ts';
 
@@ -20,15 +21,14 @@ export async function openIntegrityJob(db: Db, jobId: string): Promise<string[]>
       .set({
         status: 'RUNNING',
         startedAt: sql`clock_timestamp()`,
-        destinationConnectionId: sql`(
-          select d.connection_id from destinations as d where d.id = ${integrityJobs.destinationId})`,
+        destinationConnectionId: currentConnection(integrityJobs.destinationId),
       })
       .where(and(eq(integrityJobs.id, jobId), eq(integrityJobs.status, 'PENDING')))
       .returning({ id: integrityJobs.id });
     if (opened.length > 0) {
       await tx
         .update(integrityModels)
-        .set({ sourceConnectionId: sql`${sources.connectionId}`, sourceCredentialId: ownLogin })
+        .set(currentEnds(integrityModels, { table: integrityJobs, id: integrityModels.jobId }))
         .from(sources)
         .where(and(eq(sources.id, integrityModels.sourceId), eq(integrityModels.jobId, jobId)));
     }
@@ -41,11 +41,6 @@ export async function openIntegrityJob(db: Db, jobId: string): Promise<string[]>
     return rows.map(({ modelId }) => modelId);
   });
 }
-
-const ownLogin = sql`(
-  select login.id from recipient_source_credentials as login
-  join integrity_jobs as job on job.recipient_id = login.recipient_id
-  where job.id = ${integrityModels.jobId} and login.source_id = ${integrityModels.sourceId})`;
 
 /** One model of one job, with all that was frozen for it. */
 export interface ComparisonRun extends IntegrityModelRef {

@@ -1,4 +1,4 @@
-import { index, integer, jsonb, primaryKey, snakeCase, text, uuid } from 'drizzle-orm/pg-core';
+import { index, jsonb, primaryKey, snakeCase, text, uuid } from 'drizzle-orm/pg-core';
 import { sql } from 'drizzle-orm';
 import type { ErrorObject } from '../domain/failure.ts';
 import type { Comparison, ComparisonResult } from '../domain/integrity.ts';
@@ -11,14 +11,8 @@ import {
   ofEnvironment,
   refersTo,
 } from './columns.ts';
-import {
-  connections,
-  destinations,
-  modelRevisions,
-  models,
-  recipients,
-  sources,
-} from './schema.ts';
+import { frozenModel } from './frozen-model.ts';
+import { connections, destinations, recipients } from './schema.ts';
 
 /** A comparison of a destination with its sources, model by model. */
 export const integrityJobs = snakeCase.table(
@@ -58,13 +52,7 @@ export const integrityModels = snakeCase.table(
   'integrity_models',
   {
     jobId: refersTo(() => integrityJobs.id).notNull(),
-    modelId: refersTo(() => models.id).notNull(),
-    position: integer().notNull(),
-    modelName: text().notNull(),
-    revisionId: refersTo(() => modelRevisions.id).notNull(),
-    sourceId: refersTo(() => sources.id).notNull(),
-    sourceConnectionId: refersTo(() => connections.id),
-    sourceCredentialId: uuid(),
+    ...frozenModel(),
     status: modelStatus().notNull(),
     /** Keys that the caller wants looked at one by one. */
     sampleKeys: text().array().notNull(),

@@ -6,6 +6,7 @@ import type { JsonObject } from '../lib/deep-merge.ts';
 import { isUuid, uuidv7 } from '../lib/uuid.ts';
 import { recordAudit } from './audit.ts';
 import type { Db } from './database.ts';
+import { freeze } from './frozen-model.ts';
 import { recordNotice } from './notices.ts';
 import { isEnabledModel, listRecipientModels, type RecipientModel } from './recipient-models.ts';
 import { destinations, recipients } from './schema.ts';
@@ -55,7 +56,7 @@ type Destination = Awaited<ReturnType<typeof lockDestination>>;
  * destination is disabled, has no models, or the idempotency key was used with another body.
  */
 export async function submitTransfer(db: Db, request: TransferRequest): Promise<Submission> {
-  checkWindow(request);
+  checkWindow({ start: request.startWindowAt, end: request.endWindowAt, of: 'transfer' });
   return await db.transaction(async (tx) => {
     const transferId = uuidv7();
     const earlier = await claimIdempotencyKey(tx, { request, transferId });
@@ -75,12 +76,17 @@ export async function submitTransfer(db: Db, request: TransferRequest): Promise<
   });
 }
 
-function checkWindow({ startWindowAt: start, endWindowAt: end }: TransferRequest): void {
+/** @throws Failure `invalid`, in the words of the request, for a window that holds nothing */
+export function checkWindow(window: {
+  readonly start: InstantText | undefined;
+  readonly end: InstantText | undefined;
+  readonly of: 'transfer' | 'integrity';
+}): void {
+  const { start, end, of } = window;
   if (start === undefined || end === undefined || compareInstants(start, end) < 0) return;
-  const message = 'start_transfer_window_at must be before end_transfer_window_at.';
-  throw new Failure('invalid', message, {
-    violations: [{ path: 'start_transfer_window_at', code: 'empty_window', message }],
-  });
+  const path = `start_${of}_window_at`;
+  const message = `${path} must be before end_${of}_window_at.`;
+  throw new Failure('invalid', message, { violations: [{ path, code: 'empty_window', message }] });
 }
 
 /** The id of the transfer that the key was used for already, or nothing: then the key is ours now. */
@@ -255,13 +261,9 @@ async function insertTransfer(
     endedAt: isDuplicate ? at : null,
   });
   await tx.insert(transferModels).values(
-    models.map((model, position) => ({
+    freeze(models).map((frozen) => ({
       transferId,
-      modelId: model.id,
-      position,
-      modelName: model.name,
-      revisionId: model.currentRevisionId,
-      sourceId: model.sourceId,
+      ...frozen,
       status: isDuplicate ? ('CANCELLED' as const) : ('PENDING' as const),
     })),
   );

@@ -10,6 +10,7 @@ import type {
 } from '../domain/statuses.ts';
 import type { QueuedTransfer, QueueState } from '../domain/transfer-queue.ts';
 import type { Db } from './database.ts';
+import { currentConnection, currentEnds } from './frozen-model.ts';
 import { destinations, sources } from './schema.ts';
 import { transferModels, transfers } from './transfer-schema.ts';
 import { countOutcome } from './destination-health.ts';
@@ -111,7 +112,7 @@ export async function openTransferRow(
         workflowRunId,
         admittedAt: sql`coalesce(${transfers.admittedAt}, clock_timestamp())`,
         startedAt: nextStart,
-        destinationConnectionId: currentConnection,
+        destinationConnectionId: currentConnection(transfers.destinationId),
       })
       .where(and(eq(transfers.id, transferId), eq(transfers.status, 'PENDING')))
       .returning({ environment: transfers.environment });
@@ -132,18 +133,10 @@ const nextStart = sql`greatest(clock_timestamp(), (
   select max(earlier.started_at) + interval '1 microsecond' from transfers as earlier
   where earlier.destination_id = ${transfers.destinationId}))`;
 
-const currentConnection = sql`(
-  select d.connection_id from destinations as d where d.id = ${transfers.destinationId})`;
-
-const ownLogin = sql`(
-  select login.id from recipient_source_credentials as login
-  join transfers as t on t.recipient_id = login.recipient_id
-  where t.id = ${transferModels.transferId} and login.source_id = ${transferModels.sourceId})`;
-
 async function chooseSourceConnections(db: Db, transferId: string): Promise<void> {
   await db
     .update(transferModels)
-    .set({ sourceConnectionId: sql`${sources.connectionId}`, sourceCredentialId: ownLogin })
+    .set(currentEnds(transferModels, { table: transfers, id: transferModels.transferId }))
     .from(sources)
     .where(and(eq(sources.id, transferModels.sourceId), eq(transferModels.transferId, transferId)));
 }

@@ -26,14 +26,8 @@ import {
   transferStatus,
   transferTrigger,
 } from './columns.ts';
-import {
-  connections,
-  destinations,
-  modelRevisions,
-  models,
-  recipients,
-  sources,
-} from './schema.ts';
+import { frozenModel } from './frozen-model.ts';
+import { connections, destinations, recipients } from './schema.ts';
 
 export const transfers = snakeCase.table(
   'transfers',
@@ -89,14 +83,7 @@ export const transferModels = snakeCase.table(
   'transfer_models',
   {
     transferId: refersTo(() => transfers.id).notNull(),
-    modelId: refersTo(() => models.id).notNull(),
-    position: integer().notNull(),
-    modelName: text().notNull(),
-    revisionId: refersTo(() => modelRevisions.id).notNull(),
-    sourceId: refersTo(() => sources.id).notNull(),
-    sourceConnectionId: refersTo(() => connections.id),
-    /** The recipient's own login, where it has one when the transfer opens. It may be gone later. */
-    sourceCredentialId: uuid(),
+    ...frozenModel(),
     status: modelStatus().notNull(),
     plan: jsonb().$type<StoredPlan>(),
     guarantee: jsonb().$type<JsonObject>(),
