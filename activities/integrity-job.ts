@@ -18,11 +18,17 @@ export async function closeIntegrity({ db }: StepDeps, close: IntegrityClose): P
 /** A healthy hand-over takes less. */
 const handOverSeconds = 30;
 
-/** Starts jobs whose workflow never began, and ends those whose workflow is gone. Harmless when repeated. */
+/**
+ * Starts jobs whose workflow never began, tells again those that are to stop, and ends those whose workflow is
+ * gone. Harmless when repeated.
+ */
 export async function reconcileIntegrity({ db, workflows, log }: StepDeps): Promise<void> {
-  for (const { id, isRunning } of await listOpenIntegrityJobs(db, handOverSeconds)) {
-    const state = await workflows.describeIntegrity(id);
-    if (state === 'open') continue;
+  for (const job of await listOpenIntegrityJobs(db, handOverSeconds)) {
+    const { id, isRunning, isCancelRequested } = job;
+    if ((await workflows.describeIntegrity(id)) === 'open') {
+      if (isCancelRequested) await workflows.cancelIntegrity(id);
+      continue;
+    }
     if (!isRunning) await workflows.startIntegrity(id);
     else await endIntegrityJob(db, { jobId: id, errors: new Map(), isCancelled: true });
     log.warn({ jobId: id, isRunning }, 'a data integrity job without a workflow');

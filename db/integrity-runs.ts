@@ -176,9 +176,13 @@ const lostMax = 100;
 export async function listOpenIntegrityJobs(
   db: Db,
   olderThanSeconds: number,
-): Promise<{ id: string; isRunning: boolean }[]> {
+): Promise<{ id: string; isRunning: boolean; isCancelRequested: boolean }[]> {
   return await db
-    .select({ id: integrityJobs.id, isRunning: sql<boolean>`${integrityJobs.status} = 'RUNNING'` })
+    .select({
+      id: integrityJobs.id,
+      isRunning: sql<boolean>`${integrityJobs.status} = 'RUNNING'`,
+      isCancelRequested: sql<boolean>`${integrityJobs.cancelRequestedAt} is not null`,
+    })
     .from(integrityJobs)
     .where(
       and(
