@@ -4,7 +4,7 @@ import type { Environment } from '../domain/statuses.ts';
 import type { Db } from './database.ts';
 import { getEnvironmentSettings } from './environment-settings.ts';
 import { destinations, sources } from './schema.ts';
-import { transfers } from './transfer-schema.ts';
+import { isBackfill, transfers } from './transfer-schema.ts';
 
 /** So many are looked at for one decision, one of each recipient before the second of any. */
 const contendersMax = 200;
@@ -86,8 +86,6 @@ function isWaiting(environment: Environment) {
 
 const sourceIds = sql<string[]>`array(
   select distinct m.source_id::text from transfer_models as m where m.transfer_id = ${transfers.id})`;
-
-const isBackfill = sql<boolean>`(${transfers.trigger} = 'backfill')`;
 
 async function readTaken(db: Db, environment: Environment): Promise<Contender[]> {
   return await db

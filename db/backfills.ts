@@ -35,13 +35,16 @@ export async function requestBackfill(
 /**
  * After a model has landed: forgets what is filled now, and submits the transfer that fills the next part,
  * where none is under way. One that failed, expired or was lost is followed by another; one that somebody
- * cancelled is not. Run again, it finds what it did.
+ * cancelled is not. Run again, it finds what it did. Nearly always there is nothing to fill, which takes one
+ * look: what would be is asked for by this model's own earlier step.
  * @returns the transfer that it submitted
  */
 export async function continueBackfill(
   db: Db,
   { run, isFilled }: { run: ModelRun; isFilled: boolean },
 ): Promise<string | undefined> {
+  const [any] = await db.select({ modelId: backfills.modelId }).from(backfills).where(isOf(run));
+  if (any === undefined) return undefined;
   return await db.transaction(async (tx) => {
     const [wanted] = await tx.select().from(backfills).where(isOf(run)).for('update');
     if (wanted === undefined) return undefined;

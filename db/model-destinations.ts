@@ -2,8 +2,8 @@ import { and, asc, eq, isNull } from 'drizzle-orm';
 import type { LandedTable } from '../domain/load.ts';
 import type { Environment } from '../domain/statuses.ts';
 import type { Db } from './database.ts';
-import { allModels, isEnabledModel, modelNamesOf } from './recipient-models.ts';
-import { destinations, modelStates, products, recipients } from './schema.ts';
+import { allModels, isEnabledModel, modelNamesOf, readProducts } from './recipient-models.ts';
+import { destinations, modelStates, recipients } from './schema.ts';
 
 /** A destination that gets a model of some name. */
 export interface ModelDestination {
@@ -20,10 +20,7 @@ export async function listModelDestinations(
   input: { environment: Environment; modelName: string; modelId: string | undefined },
 ): Promise<ModelDestination[]> {
   const { environment, modelName, modelId } = input;
-  const all = await db
-    .select({ name: products.name, models: products.models })
-    .from(products)
-    .where(eq(products.environment, environment));
+  const all = await readProducts(db, environment);
   const rows = await db
     .select({
       id: destinations.id,

@@ -34,10 +34,7 @@ export async function listRecipientModels(
     .from(recipients)
     .where(and(eq(recipients.environment, environment), eq(recipients.id, recipientId)));
   if (!recipient) return [];
-  const all = await db
-    .select({ name: products.name, models: products.models })
-    .from(products)
-    .where(eq(products.environment, environment));
+  const all = await readProducts(db, environment);
   const live = await db
     .select({
       id: models.id,
@@ -50,6 +47,17 @@ export async function listRecipientModels(
     .orderBy(asc(models.name));
   const names = modelNamesOf({ recipientProducts: recipient.products, products: all });
   return names === allModels ? live : live.filter(({ name }) => names.has(name));
+}
+
+/** All products, each with the names of its models. */
+export async function readProducts(
+  db: Db,
+  environment: Environment,
+): Promise<Catalogue['products']> {
+  return await db
+    .select({ name: products.name, models: products.models })
+    .from(products)
+    .where(eq(products.environment, environment));
 }
 
 /**

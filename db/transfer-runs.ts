@@ -12,7 +12,7 @@ import type { QueuedTransfer, QueueState } from '../domain/transfer-queue.ts';
 import type { Db } from './database.ts';
 import { currentConnection, currentEnds } from './frozen-model.ts';
 import { destinations, sources } from './schema.ts';
-import { transferModels, transfers } from './transfer-schema.ts';
+import { isBackfill, transferModels, transfers } from './transfer-schema.ts';
 import { countOutcome } from './destination-health.ts';
 import { recordNotice } from './notices.ts';
 import { recordTraces } from './traces.ts';
@@ -50,7 +50,7 @@ export async function readQueue(db: Db, destinationId: string): Promise<Destinat
       submittedAt: transfers.submittedAt,
       recipientId: transfers.recipientId,
       trigger: transfers.trigger,
-      isBackfill: sql<boolean>`${transfers.trigger} = 'backfill'`,
+      isBackfill,
       requestId: transfers.requestId,
       isAdmitted: sql<boolean>`${transfers.admittedAt} is not null`,
       modelIds: sql<
@@ -255,7 +255,7 @@ export async function findWaitingBeside(
           (select one.destination_id from transfers as one where one.id = ${transferId})`,
       ),
     )
-    .orderBy(asc(sql`${transfers.trigger} = 'backfill'`), asc(transfers.submittedAt))
+    .orderBy(asc(isBackfill), asc(transfers.submittedAt))
     .limit(1);
   return waiting;
 }

@@ -79,6 +79,9 @@ export const transfers = snakeCase.table(
   ],
 );
 
+/** Fills new columns in old rows, and gives way to all others. */
+export const isBackfill = sql<boolean>`(${transfers.trigger} = 'backfill')`;
+
 export const transferModels = snakeCase.table(
   'transfer_models',
   {
