@@ -19,8 +19,8 @@ export async function closeIntegrity({ db }: StepDeps, close: IntegrityClose): P
 const handOverSeconds = 30;
 
 /**
- * Starts jobs whose workflow never began, tells again those that are to stop, and ends those whose workflow is
- * gone. Harmless when repeated.
+ * Starts jobs whose workflow never began, tells again those that are to stop, and ends those whose workflow
+ * is gone. Harmless when repeated.
  */
 export async function reconcileIntegrity({ db, workflows, log }: StepDeps): Promise<void> {
   for (const job of await listOpenIntegrityJobs(db, handOverSeconds)) {

@@ -1,41 +1,18 @@
 import { expect, test } from 'vitest';
-import type { LoadRecord } from './load.ts';
+import { at, fence, finished, fresh } from '../test/harness/plan-requests.ts';
 import { nextWatermark, planLoad, type PlanRequest } from './plan.ts';
 
-const at = (hour: number) => `2026-03-10 ${String(hour).padStart(2, '0')}:00:00+00`;
-
-const record: LoadRecord = {
-  owner: 'prod/destination-1',
-  loadIdentity: 'this copy',
-  table: 'orders',
-  epoch: { startedAtMicros: 1, step: 1, attempt: 1 },
-  watermark: at(8),
-  greatest: at(9),
-  fence: at(8),
-  appliedTable: undefined,
-  unfinished: undefined,
-};
-
-const fence = { at: at(12), now: at(12), guarantee: 'commit_safe' as const };
-const nobody = { reason: undefined, grant: undefined, holder: undefined, position: undefined };
+const record = { ...finished, watermark: at(8), greatest: at(9), fence: at(8) };
 
 /** The rows below the watermark from before the column was added. */
 const filling: PlanRequest = {
-  transferId: 'transfer-2',
+  ...fresh,
   revisionId: 'revision-2',
-  loadIdentity: 'this copy',
-  owner: 'prod/destination-1',
-  tableName: 'orders',
-  isFullRefresh: false,
   isBackfill: true,
-  isOutdated: false,
   explicitWindow: { after: undefined, upTo: at(8) },
-  startBoundEpochSeconds: undefined,
-  lookbackSeconds: 30,
-  fence: { ...fence, ...nobody },
+  fence: { ...fence, at: at(12) },
   record,
   tableExists: true,
-  ownerIsGone: false,
 };
 
 const progress = {

@@ -1,15 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { at, everything } from '../test/harness/plan-requests.ts';
 import type { Window } from './load.ts';
 import { checkWindowCount, partOf } from './split-window.ts';
 
-/** An instant of one day, by its hour. */
-function at(hour: number): string {
-  return `2026-03-10 ${String(hour).padStart(2, '0')}:00:00.000000+00`;
-}
-
 const split = { seconds: 2 * 3600, now: at(8) };
 const fromThree: Window = { after: at(3), upTo: undefined };
-const unbounded: Window = { after: undefined, upTo: undefined };
 
 describe('a window is read in parts of max_transfer_time_window_seconds', () => {
   test.each<[string, Window, string | undefined, Window]>([
@@ -49,7 +44,7 @@ describe('a window is read in parts of max_transfer_time_window_seconds', () => 
     ],
     [
       'without a start they are counted from 1970, and the first holds all that is older',
-      unbounded,
+      everything,
       undefined,
       { after: undefined, upTo: '1970-01-01 02:00:00.000000+00' },
     ],
@@ -59,13 +54,13 @@ describe('a window is read in parts of max_transfer_time_window_seconds', () => 
       '-infinity',
       { after: '-infinity', upTo: '1970-01-01 02:00:00.000000+00' },
     ],
-    ['without a start', unbounded, at(5), { after: at(4), upTo: at(6) }],
+    ['without a start', everything, at(5), { after: at(4), upTo: at(6) }],
   ])('%s', (_, window, place, part) => {
     expect(partOf(window, split, place)).toEqual(part);
   });
 
   test.each([
-    ['without a start', unbounded, false],
+    ['without a start', everything, false],
     ['with a start', { after: at(3), upTo: undefined }, true],
     ['with an end', { after: undefined, upTo: '1970-01-02 00:00:00+00' }, true],
   ])('a query is refused where its windows would be too many: %s', (_, window, isRight) => {

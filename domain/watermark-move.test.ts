@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { at } from '../test/harness/plan-requests.ts';
 import { movesWatermark, watermarkAfterBatch, type LoadDecision } from './plan.ts';
-
-/** The hour of one day. */
-function at(hour: number): string {
-  return `2026-03-10 ${String(hour).padStart(2, '0')}:00:00.000000+00`;
-}
 
 describe('while a load is under way', () => {
   const increment: LoadDecision = {
